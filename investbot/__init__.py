@@ -1,0 +1,3 @@
+"""InvestBot: a fleet of isolated, encrypted trading instances."""
+
+__version__ = "0.1.0"

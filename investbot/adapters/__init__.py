@@ -1,0 +1,1 @@
+"""Translations between the ports and the outside world; they decide nothing."""

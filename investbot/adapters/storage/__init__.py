@@ -1,0 +1,1 @@
+"""Encrypted ledgers and the vault."""

@@ -1,0 +1,1 @@
+"""Reading the chart: indicators and structure over arrays and bar by bar."""

@@ -1,0 +1,1 @@
+"""Wire messages between the faces and the supervisor."""

@@ -1,0 +1,1 @@
+"""Health checks, one a file, each naming the command that fixes it."""

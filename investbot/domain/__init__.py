@@ -1,0 +1,1 @@
+"""The words of the house: values, events and errors, standard library only."""

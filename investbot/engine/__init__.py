@@ -1,0 +1,1 @@
+"""One fact in, events out: synchronous and deterministic."""

@@ -1,0 +1,1 @@
+"""The host of one engine: the loop, recovery and heartbeat."""

@@ -1,0 +1,1 @@
+"""Protocols of everything outside the engine."""

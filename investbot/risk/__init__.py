@@ -1,0 +1,1 @@
+"""Rules, limits and exits that stand between an opinion and an order."""

@@ -1,0 +1,1 @@
+"""The matching model behind backtest and paper: fees, slippage, latency, partial fills."""
