@@ -1,1 +1,1 @@
-"""The words of the house: values, events and errors, standard library only."""
+"""The words of the house: immutable values that every other room speaks in."""

@@ -1,1 +1,1 @@
-"""Protocols of everything outside the engine."""
+"""What the house asks of the world outside, as Protocols that speak only domain words."""

@@ -1,0 +1,103 @@
+"""Facts: anything that happens to an instance, in the order it arrives. All moments in milliseconds UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from investbot.domain.market import Candle, Millis
+from investbot.domain.order import Fill, OrderReport
+from investbot.domain.signal import Signal
+
+
+class Action(StrEnum):
+    """What an operator can ask of a running instance."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    FLATTEN = "flatten"
+    CLOSE = "close"
+    ALLOCATE = "allocate"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRequest:
+    """A human's wish; goes through the same engine as everything else. `amount` (ALLOCATE) in quote."""
+
+    at: Millis
+    action: Action
+    symbol: str | None = None
+    amount: Decimal | None = None
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An opinion that came through a door (TradingView and the like) instead of from the strategy."""
+
+    at: Millis
+    symbol: str
+    source: str
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Time has passed on the venue, whether or not a candle closed."""
+
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class DataStale:
+    """No fresh candle for too long: entries pause until DataFresh."""
+
+    at: Millis
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataFresh:
+    """Candles arrive again."""
+
+    at: Millis
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorLost:
+    """Nobody has watched this instance for the dead man's time."""
+
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorFound:
+    """A supervisor watches this instance again."""
+
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """A replay has reached the end of its file; `close` says whether positions are closed at the last price."""
+
+    at: Millis
+    close: bool
+
+
+Fact = (
+    Candle
+    | Fill
+    | OrderReport
+    | Alert
+    | OperatorRequest
+    | Timer
+    | DataStale
+    | DataFresh
+    | SupervisorLost
+    | SupervisorFound
+    | SourceEnded
+)
