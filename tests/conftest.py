@@ -1,0 +1,70 @@
+"""What every test gets: no network but loopback, reproducible Hypothesis runs, the shared candle files."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("dev", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+class LeftTheMachineError(AssertionError):
+    """A test tried to reach further than loopback."""
+
+
+def _is_local_name(host: object) -> bool:
+    """Tell whether a host stands for this machine only."""
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _guard(event: str, args: tuple[object, ...]) -> None:
+    """Refuse every look-up, connection, datagram and listening address beyond Unix paths and loopback."""
+    if event in {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}:
+        opened, address = args[0], args[1]
+        if isinstance(opened, socket.socket) and opened.family not in {socket.AF_INET, socket.AF_INET6}:
+            return
+        if isinstance(address, tuple) and not _is_local_name(address[0]):
+            raise LeftTheMachineError(f"Tests may talk to loopback only, not to {address!r} ({event}).")
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname"} and args[0] and not _is_local_name(args[0]):
+        raise LeftTheMachineError(f"Tests may look up loopback only, not {args[0]!r} ({event}).")
+
+
+# An audit hook sees what a patched class would miss: asyncio, http clients, C extensions that ask CPython for sockets.
+sys.addaudithook(_guard)
+
+
+@pytest.fixture
+def market_data() -> Path:
+    """Give the folder of the shared candle files, or skip where there is none."""
+    named = os.environ.get("INVESTBOT_TEST_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no shared candle files: set INVESTBOT_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture
+def blockbuster() -> Iterator[BlockBuster]:
+    """Let any blocking call that InvestBot makes on a running event loop fail the test."""
+    with blockbuster_ctx("investbot") as guard:
+        yield guard
