@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -17,7 +16,7 @@ EVENT_TYPES: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(event
 """Every kind of event by its name, the name that ledgers and screens show."""
 
 
-def encode(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrower type
+def encode(value: object) -> Any:
     """Turn a domain value into JSON values; an event loses only its class name (see `kind`)."""
     if isinstance(value, Enum):
         return value.value
@@ -39,18 +38,19 @@ def decode(kind_name: str, body: dict[str, Any]) -> events.Event:
     """Rebuild an event from its kind and JSON body; InvariantError when it is not one of ours."""
     cls = EVENT_TYPES.get(kind_name)
     if cls is None:
-        message = f"The ledger holds an event of the unknown kind {kind_name!r}; use the version of InvestBot that wrote it."
+        message = (
+            f"The ledger holds an event of the unknown kind {kind_name!r}; use the version of InvestBot that wrote it."
+        )
         raise InvariantError(message)
     try:
-        event: events.Event = _reader(cls)(body)
+        event: events.Event = _READERS[kind_name](body)
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         message = f"An event of kind {kind_name} in the ledger cannot be read: its {error} is wrong or missing."
         raise InvariantError(message) from error
     return event
 
 
-@cache
-def _reader(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type hint is any object
+def _reader(hint: Any) -> Callable[[Any], Any]:
     """Make the function that reads one JSON value as `hint`."""
     if isinstance(hint, UnionType):
         (inner,) = (arg for arg in get_args(hint) if arg is not NoneType)
@@ -61,14 +61,14 @@ def _reader(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type hint is
     if is_dataclass(hint):
         hints = get_type_hints(hint)
         readers = [(field.name, _reader(hints[field.name])) for field in fields(hint)]
-        return lambda body: hint(**{name: read(body[name]) for name, read in readers})  # type: ignore[operator]
+        return lambda body: hint(**{name: read(body[name]) for name, read in readers})
     if isinstance(hint, type) and issubclass(hint, Enum | Decimal | float):
         return hint
     return lambda value: _exact(hint, value)
 
 
 def _tuple_reader(args: tuple[Any, ...]) -> Callable[[Any], Any]:
-    if len(args) == 2 and args[1] is Ellipsis:  # noqa: PLR2004 - tuple[X, ...] has two arguments
+    if len(args) == 2 and args[1] is Ellipsis:
         each = _reader(args[0])
         return lambda value: tuple(each(item) for item in value)
     readers = [_reader(arg) for arg in args]
@@ -79,3 +79,6 @@ def _exact(hint: type[Any], value: object) -> object:
     if type(value) is not hint:
         raise TypeError(value)
     return value
+
+
+_READERS = {name: _reader(cls) for name, cls in EVENT_TYPES.items()}

@@ -1,7 +1,7 @@
 """Events: what the engine concluded, in the past tense. The ledger keeps them all; everything else derives from them.
 
-Every event has `at`, the moment of the fact that caused it (milliseconds UTC). Money in quote, prices in quote per base,
-quantities in base.
+Every event has `at`, the moment of the fact that caused it (milliseconds UTC). Money in quote, prices in quote per
+base, quantities in base.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class CandleFlagged:
 class SignalRaised:
     """The strategy (or another `source`) had an opinion, with the candle it was formed on.
 
-    `price` is the close the opinion refers to; `confidence` 0..1; `candle` is (opened_at, open, high, low, close, volume).
+    `price` is the close the opinion refers to; `confidence` 0..1; `candle` is (opened_at, open, high, low, close,
+    volume).
     """
 
     at: Millis

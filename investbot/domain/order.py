@@ -63,8 +63,10 @@ DONE = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, 
 class Order:
     """An approved intent, written to the ledger before it is sent.
 
-    `order_id` is unique in the instance (`7-stop-2`: plan, role, sequence), `client_order_id` on the venue; `quantity` in
-    base, `price` (limit) and `stop_price` (trigger) in quote per base; `replaces` names the order this one takes the place of.
+    `order_id` is unique in the instance (`7-stop-2`: plan, role, sequence), `client_order_id` on the venue;
+    `quantity` in
+    base, `price` (limit) and `stop_price` (trigger) in quote per base; `replaces` names the order this one takes
+    the place of.
     """
 
     order_id: str

@@ -12,7 +12,8 @@ from investbot.domain.market import Millis
 class ExitPlan:
     """The barriers a position is born with.
 
-    `stop_distance` and the ladder's distances are fractions of the average entry price; each rung is (distance, part of the
+    `stop_distance` and the ladder's distances are fractions of the average entry price; each rung is (distance,
+    part of the
     position); `trailing_fraction` 0 means no trail; `max_age_ms` 0 means no time barrier; `planned_risk` in quote.
     """
 
@@ -30,7 +31,8 @@ class ExitPlan:
 class RoundTrip:
     """Entry to flat, net of every cost.
 
-    `quantity` in base; prices are averages in quote per base; `costs` (fees) and `net_pnl` in quote; `r` is net result over
+    `quantity` in base; prices are averages in quote per base; `costs` (fees) and `net_pnl` in quote; `r` is net
+    result over
     the risk planned at entry; `mae` and `mfe` are the worst and best excursion as fractions of the entry price;
     `gapped` says that the market jumped over the stop.
     """

@@ -14,7 +14,8 @@ ZERO = Decimal(0)
 class CostRules:
     """What trading costs: fees and slippage as fractions of notional or price.
 
-    `latency_ms` delays every simulated order; `bar_share` is the part of a bar's volume one order may take in it (0 = no bound).
+    `latency_ms` delays every simulated order; `bar_share` is the part of a bar's volume one order may take (0 =
+    no bound).
     """
 
     taker_fee: Decimal = Decimal("0.001")
@@ -46,7 +47,8 @@ class RiskRules:
 class ExitRules:
     """The barriers of a position as fractions of its entry price; `targets` are (distance, part of the position).
 
-    `stop_atr` is a multiple of ATR(14) (None = not used); `stop_structure` uses the signal's own stop; both are clamped.
+    `stop_atr` is a multiple of ATR(14) (None = not used); `stop_structure` uses the signal's own stop; both are
+    clamped.
     """
 
     stop_fraction: Decimal = Decimal("0.01")

@@ -20,7 +20,8 @@ class Direction(StrEnum):
 class Signal:
     """An opinion: no quantity, nothing promised.
 
-    `confidence` 0..1; `stop` and `targets` are prices in quote per base, None or empty where the profile's exits decide.
+    `confidence` 0..1; `stop` and `targets` are prices in quote per base, None or empty where the profile's exits
+    decide.
     """
 
     direction: Direction
@@ -35,7 +36,8 @@ class OrderIntent:
     """A signal with a quantity, up for review.
 
     `limit_price` is the most an entry may pay and `stop` the protective price (quote per base), `quantity` in base,
-    `notional`, `worst_loss` and `net_reward` in quote: at the limit price, at the stop with all costs, at the targets net.
+    `notional`, `worst_loss` and `net_reward` in quote: at the limit price, at the stop with all costs, at the
+    targets net.
     """
 
     at: Millis

@@ -14,15 +14,18 @@ MarketFact = Candle | DataStale | DataFresh | SourceEnded
 class Venue(Protocol):
     """One market: opened once, read as a stream of facts in the order they happened, closed once.
 
-    A stream begins with the stored past (the whole file of a replay, the warm-up of a live market) and goes on with what
-    comes; candles of one symbol are strictly ascending and never repeated, those of several symbols are ordered by closing
+    A stream begins with the stored past (the whole file of a replay, the warm-up of a live market) and goes on
+    with what
+    comes; candles of one symbol are strictly ascending and never repeated, those of several symbols are ordered
+    by closing
     time and then by the order of `symbols`. On a live market candles that closed before the stream was opened are LATE.
     """
 
     async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
         """Connect and tell tick, lot and minimum of each symbol.
 
-        DataError for a symbol the venue lacks or a file that cannot be trusted; VenueUnavailable when it does not answer.
+        DataError for a symbol the venue lacks or a file that cannot be trusted; VenueUnavailable when it does
+        not answer.
         """
         ...
 
