@@ -58,7 +58,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return lambda value: None if value is None else read_inner(value)
     if get_origin(hint) is tuple:
         return _tuple_reader(get_args(hint))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
         readers = [(field.name, _reader(hints[field.name])) for field in fields(hint)]
         return lambda body: hint(**{name: read(body[name]) for name, read in readers})

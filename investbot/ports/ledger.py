@@ -22,8 +22,7 @@ class Ledger(Protocol):
     """Written by the one process that holds the instance's lock."""
 
     def append(self, events: Sequence[Event], cursor: Cursor | None) -> int:
-        """Make `events` durable in one transaction (with projections and `cursor`); return the last seq.
-        LedgerError."""
+        """Make `events` durable with projections and `cursor` in one transaction; return the last seq. LedgerError."""
         ...
 
     def cursor(self) -> Cursor | None:
