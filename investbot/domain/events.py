@@ -180,6 +180,14 @@ class PeakRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class PeakReset:
+    """An operator resumed after a drawdown: `equity` is the new height that drawdown counts from."""
+
+    at: Millis
+    equity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class DayRolled:
     """A UTC day ended: `day` counts days since the epoch, `equity` is what the next one starts with."""
 
@@ -246,6 +254,7 @@ Event = (
     | PositionClosed
     | DustLeft
     | PeakRaised
+    | PeakReset
     | DayRolled
     | TradingStateChanged
     | EntriesPaused
