@@ -1,1 +1,5 @@
-"""The matching model behind backtest and paper: fees, slippage, latency, partial fills."""
+"""The matching model: what a venue would have done with an order, bar by bar. For backtest and paper alike."""
+
+from investbot.simulation.book import Book, FillPolicy, Happening
+
+__all__ = ["Book", "FillPolicy", "Happening"]
