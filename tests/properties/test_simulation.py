@@ -13,7 +13,8 @@ from investbot.domain.market import MINUTE, Candle
 from investbot.domain.order import DONE, Fill, Order, OrderState, OrderType, Role, Side
 from investbot.domain.rules import CostRules
 from investbot.simulation import Book, FillPolicy, Happening
-from tests.unit.simulation.builders import INSTRUMENT, INSTRUMENTS, candle, order
+from tests.unit.simulation.builders import INSTRUMENT, INSTRUMENTS, candle
+from tests.unit.simulation.builders import order as make
 
 Wish = tuple[Role, str, Decimal, Decimal, bool]
 RawBar = tuple[Decimal, Decimal, Decimal, Decimal, float]
@@ -21,14 +22,22 @@ Script = list[tuple[RawBar, list[Wish], bool]]
 
 CENT = Decimal("0.01")
 PLANS = ("1", "2")
-prices = st.integers(min_value=9_000, max_value=11_000).map(lambda cents: cents * CENT)
+
+
+def cents(low: int, high: int) -> st.SearchStrategy[Decimal]:
+    return st.integers(min_value=low, max_value=high).map(lambda count: count * CENT)
+
+
+prices = cents(9_000, 11_000)
+LEVELS = {Role.ENTRY: cents(9_900, 12_000), Role.STOP: cents(9_000, 10_100), Role.TARGET: cents(9_900, 11_000)}
+"""Where orders mostly make sense, so that bars often reach both barriers of a plan."""
 quantities = st.integers(min_value=60, max_value=3_000).map(lambda lots: lots * INSTRUMENT.lot)
 volumes = st.floats(min_value=0.0, max_value=20.0, allow_nan=False)
 
 
 @st.composite
 def bars(draw: st.DrawFn) -> RawBar:
-    path = draw(st.lists(prices, min_size=4, max_size=4))
+    path = [draw(cents(9_700, 10_300)), *draw(st.lists(prices, min_size=3, max_size=3))]
     return path[0], max(path), min(path), path[-1], draw(volumes)
 
 
@@ -36,7 +45,7 @@ def bars(draw: st.DrawFn) -> RawBar:
 def wishes(draw: st.DrawFn) -> Wish:
     """Draw what to order: role, plan, quantity, level, and whether it replaces the last order of its kind."""
     role = draw(st.sampled_from([Role.ENTRY, Role.ENTRY, Role.STOP, Role.TARGET, Role.EXIT]))
-    return role, draw(st.sampled_from(PLANS)), draw(quantities), draw(prices), draw(st.booleans())
+    return role, draw(st.sampled_from(PLANS)), draw(quantities), draw(LEVELS.get(role, prices)), draw(st.booleans())
 
 
 steps = st.lists(st.tuples(bars(), st.lists(wishes(), max_size=4), st.booleans()), min_size=1, max_size=12)
@@ -46,7 +55,7 @@ costs = st.builds(
     maker_fee=st.sampled_from([Decimal(0), Decimal("0.0002")]),
     slippage=st.sampled_from([Decimal(0), Decimal("0.0005"), Decimal("0.02")]),
     latency_ms=st.sampled_from([0, MINUTE - 1, MINUTE, 2 * MINUTE]),
-    bar_share=st.sampled_from([Decimal(0), Decimal("0.1")]),
+    bar_share=st.sampled_from([Decimal(0), Decimal("0.03"), Decimal("0.1")]),
 )
 
 
@@ -69,7 +78,7 @@ class Walk:
     def place(self, at: int, wish: Wish) -> None:
         role, plan, quantity, level, replacing = wish
         replaces = self.last.get((plan, role)) if replacing and role in {Role.STOP, Role.TARGET} else None
-        made = order(
+        made = make(
             role,
             quantity,
             plan=plan,
@@ -135,12 +144,12 @@ class Walk:
         else:
             assert bar.open * (1 - slip) - CENT < fill.price <= bar.open
 
-    def step(self, bar: Candle) -> list[Happening]:
+    def step(self, bar: Candle) -> tuple[list[Happening], list[Happening]]:
         opened = self.book.open(bar)
         self.take(opened, bar)
         inside = self.book.within(bar)
         self.take(inside, bar)
-        return opened + inside
+        return opened, inside
 
     def check_rest(self, bar: Candle) -> None:
         """Nothing is left open that the bar's open or its low should have executed."""
@@ -161,15 +170,15 @@ class Walk:
 
 def run(rules: CostRules, script: Script, policy: FillPolicy, *, restarts: bool) -> Walk:
     walk = Walk(rules, Book(rules, INSTRUMENTS, policy))
-    for minute, ((opened, high, low, close, volume), orders, restart) in enumerate(script):
-        bar = candle(minute, opened, high, low, close, volume=volume)
+    for minute, ((first, high, low, close, volume), orders, restart) in enumerate(script):
+        bar = candle(minute, first, high, low, close, volume=volume)
         for wish in orders:
             walk.place(bar.opened_at, wish)
-        before = dict(walk.held)
-        happened = walk.step(bar)
-        check_share(walk, happened, bar)
+        opened, inside = walk.step(bar)
+        check_share(walk, opened + inside, bar)
+        check_one_barrier(walk, opened)
         if policy is FillPolicy.STOP_FIRST:
-            check_stop_first(walk, happened, before)
+            check_one_barrier(walk, inside)
         walk.check_rest(bar)
         if restart and restarts:
             fresh = Book(rules, INSTRUMENTS, policy)
@@ -188,15 +197,12 @@ def check_share(walk: Walk, happened: list[Happening], bar: Candle) -> None:
             assert quantity <= Decimal(repr(bar.bar.volume)) * walk.rules.bar_share
 
 
-def check_stop_first(walk: Walk, happened: list[Happening], before: dict[str, Decimal]) -> None:
-    """Once a stop of a plan has sold anything in a bar, no target of that plan sells after it."""
-    stopped: set[str] = set()
-    for item in happened:
-        if isinstance(item, Fill):
-            made = walk.placed[item.order_id]
-            if made.role is Role.STOP:
-                stopped.add(made.plan_id)
-            assert made.role is not Role.TARGET or made.plan_id not in stopped
+def check_one_barrier(walk: Walk, happened: list[Happening]) -> None:
+    """Where the stop of a plan sold, none of its targets did: a bar that reaches both is the stop only."""
+    made = [walk.placed[item.order_id] for item in happened if isinstance(item, Fill)]
+    stopped = {order.plan_id for order in made if order.role is Role.STOP}
+    reached = {order.plan_id for order in made if order.role is Role.TARGET}
+    assert not stopped & reached
 
 
 @given(rules=costs, script=steps, policy=st.sampled_from(FillPolicy))
