@@ -1,0 +1,61 @@
+"""Moving averages of the close, in quote per base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import talib
+from talib import stream as handles
+
+from investbot.analysis.indicators.api import Array, Bars, Stream, TalibStream, checked_period, close_only, read_close
+
+
+@dataclass(frozen=True, slots=True)
+class Ema:
+    """Exponential moving average over `period` bars, seeded with the simple mean of the first `period` closes.
+
+    Each next value is previous + 2 / (period + 1) * (close - previous). Source: TA-Lib `EMA`.
+    """
+
+    period: int
+
+    def __post_init__(self) -> None:
+        """Refuse a period under 2 bars; ConfigError."""
+        checked_period("An EMA", self.period, 2)
+
+    @property
+    def lookback(self) -> int:
+        """Bars that come before the first value."""
+        return self.period - 1
+
+    def stream(self) -> Stream:
+        """Begin a stream at the next bar."""
+        return TalibStream(self.lookback, lambda bars: handles.EMA(bars.close, timeperiod=self.period), read_close)
+
+    def over(self, bars: Bars) -> Array:
+        """Give the whole column, shape (n,), NaN until warm."""
+        return close_only(talib.EMA, bars, self.period)
+
+
+@dataclass(frozen=True, slots=True)
+class Sma:
+    """Simple mean of the last `period` closes. Source: TA-Lib `SMA`."""
+
+    period: int
+
+    def __post_init__(self) -> None:
+        """Refuse a period under 2 bars; ConfigError."""
+        checked_period("An SMA", self.period, 2)
+
+    @property
+    def lookback(self) -> int:
+        """Bars that come before the first value."""
+        return self.period - 1
+
+    def stream(self) -> Stream:
+        """Begin a stream at the next bar."""
+        return TalibStream(self.lookback, lambda bars: handles.SMA(bars.close, timeperiod=self.period), read_close)
+
+    def over(self, bars: Bars) -> Array:
+        """Give the whole column, shape (n,), NaN until warm."""
+        return close_only(talib.SMA, bars, self.period)
