@@ -57,5 +57,8 @@ class ExitRules:
     stop_atr: Decimal | None = None
     stop_structure: bool = False
     targets: tuple[tuple[Decimal, Decimal], ...] = ((Decimal("0.02"), Decimal(1)),)
+    target_min: Decimal = Decimal("0.01")
+    target_max: Decimal = Decimal("0.05")
+    """A signal's own targets are clamped to these distances; the profile's ladder is taken as it is."""
     trailing_fraction: Decimal = ZERO
     max_age_ms: Millis = 4 * HOUR

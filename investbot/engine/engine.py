@@ -1,0 +1,224 @@
+"""The engine: one fact in, events out. It only puts things in sequence; entries, exits, orders and risk decide.
+
+Synchronous and deterministic: the same facts give the same events whatever host feeds them and however often it
+restarts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from investbot.domain import events as e
+from investbot.domain import facts as f
+from investbot.domain.market import DAY, Candle, Millis, Quality
+from investbot.domain.order import Fill, OrderReport
+from investbot.domain.signal import Direction, Signal
+from investbot.engine import entries, exits, operator, orders, watch
+from investbot.engine.apply import apply
+from investbot.engine.spec import EngineSpec
+from investbot.engine.state import EngineState, Holding
+from investbot.engine.summary import summarise
+from investbot.engine.track import Track
+from investbot.risk.gate import RiskGate
+from investbot.risk.limits import default_limits
+from investbot.strategies.api import Strategy
+
+_Other = Fill | OrderReport | f.Alert | f.Timer | operator.Asked
+
+
+class Engine:
+    """Decides for one instance. `state` is what it knows; only events change it."""
+
+    def __init__(self, spec: EngineSpec, strategy: Strategy) -> None:
+        self.spec = spec
+        self.state = EngineState(dict(spec.instruments))
+        self._strategy = strategy
+        self._gate = RiskGate(default_limits())
+        self._tracks = {symbol: Track(spec, strategy, symbol) for symbol in spec.instruments}
+        self._out: list[e.Event] = []
+
+    def apply(self, event: e.Event) -> None:
+        """Take a recorded event in; used to replay a ledger."""
+        apply(self.state, event)
+
+    def begin(self, at: Millis) -> list[e.Event]:
+        """Allocate the first capital; nothing when there is some already."""
+        self._out = []
+        if not self.state.begun:
+            self._emit(e.CapitalAllocated(at, self.spec.capital, self.spec.capital))
+        return self._out
+
+    def warm(self, candle: Candle) -> None:
+        """Rebuild what a candle worked on before had taught: indicators, marks, excursions. Decides nothing."""
+        track = self._tracks[candle.symbol]
+        if track.is_news(candle):
+            track.update(candle)
+            self._remember(candle)
+
+    def handle(self, fact: f.Fact) -> list[e.Event]:
+        """Decide what `fact` leads to, apply it and return it, oldest first."""
+        self._out = []
+        if isinstance(fact, Candle):
+            self._on_candle(fact)
+        else:
+            self._on_other(fact)
+        return self._out
+
+    def summary(self) -> dict[str, Any]:
+        """Tell the engine's share of a status row: money as decimal text, moments in milliseconds UTC."""
+        return summarise(self.state)
+
+    def propose(self, signal: e.SignalRaised) -> Any:
+        """Size an entry as the gate would see it, without placing anything."""
+        return entries.propose(self.state, self.spec, signal, self._tracks[signal.symbol].atr())
+
+    def _emit(self, event: e.Event) -> None:
+        apply(self.state, event)
+        self._out.append(event)
+
+    def _emit_all(self, events: Iterable[e.Event]) -> None:
+        for event in events:
+            self._emit(event)
+
+    # ---- candles -----------------------------------------------------------------------------------------------
+
+    def _on_candle(self, candle: Candle) -> None:
+        track = self._tracks[candle.symbol]
+        if not track.is_news(candle):
+            return
+        state, at = self.state, candle.at
+        if at // DAY > state.day:
+            self._roll(at)
+        if candle.symbol not in state.anchors:
+            self._emit(e.SeriesAnchored(at, candle.symbol, candle.timeframe.text, candle.opened_at))
+        flaw = track.update(candle)
+        quality = candle.quality
+        if flaw is not None:
+            self._emit(e.CandleFlagged(at, candle.symbol, candle.timeframe.text, candle.opened_at, flaw))
+            quality = Quality.FLAGGED
+        holding = self._remember(candle)
+        if holding is not None:
+            self._attend(holding, candle)
+        if track.ready:
+            view = track.view
+            view.holding = holding is not None
+            signal = self._strategy.evaluate(view)
+            if signal is not None:
+                self._on_signal(at, candle, signal, self._strategy.name, quality)
+
+    def _remember(self, candle: Candle) -> Holding | None:
+        """Mark the symbol to the close and widen the extremes of what is held in it."""
+        state = self.state
+        state.marks[candle.symbol] = candle.close
+        state.last_candle_at = candle.at
+        if not state.holdings:
+            return None
+        holding = state.holding_of(candle.symbol)
+        if holding is not None and holding.quantity and candle.opened_at >= holding.opened_at:
+            holding.high = max(holding.high, candle.high)
+            holding.low = min(holding.low, candle.low)
+        return holding
+
+    def _attend(self, holding: Holding, candle: Candle) -> None:
+        """Look after an open position at the close of its candle."""
+        if holding.quantity:
+            plan_id = holding.plan.plan_id
+            instrument = self.spec.instruments[candle.symbol]
+            reducing = list(self.state.reducing_orders(plan_id))
+            self._emit_all(exits.on_candle(holding, reducing, candle, instrument, self.spec.namespace))
+            self._settle(plan_id, candle.at)
+            self._watch(candle.at)
+
+    def _roll(self, at: Millis) -> None:
+        """End the UTC day, or begin the very first one."""
+        if self.state.begun:
+            self._emit_all(watch.day_ended(self.state, at))
+        else:
+            self._emit(e.CapitalAllocated(at, self.spec.capital, self.spec.capital))
+
+    # ---- opinions ----------------------------------------------------------------------------------------------
+
+    def _on_signal(self, at: Millis, candle: Candle, signal: Signal, source: str, quality: Quality) -> None:
+        state = self.state
+        instrument = self.spec.instruments[candle.symbol]
+        signal_id = f"s{state.signals_raised + 1}"
+        raised = entries.recorded(signal, signal_id, at, candle, source, instrument)
+        self._emit(raised)
+        holding = state.holding_of(candle.symbol)
+        if signal.direction is Direction.LONG:
+            atr = self._tracks[candle.symbol].atr()
+            self._emit_all(entries.raised(state, self.spec, raised, quality, atr, self._gate))
+        elif holding is not None and not holding.closing:
+            plan_id = holding.plan.plan_id
+            self._emit(e.CloseRequested(raised.at, plan_id, candle.symbol, "opposite signal"))
+            self._settle(plan_id, raised.at)
+
+    # ---- everything else ---------------------------------------------------------------------------------------
+
+    def _on_other(self, fact: _Other) -> None:
+        if fact.at // DAY > self.state.day and self.state.begun:
+            self._roll(fact.at)
+        match fact:
+            case Fill():
+                self._on_fill(fact)
+            case OrderReport():
+                self._on_report(fact)
+            case f.Alert():
+                self._on_alert(fact)
+            case f.Timer():
+                self._on_timer(fact.at)
+            case _:
+                self._emit_all(operator.conclude(self.state, self.spec, fact))
+                for plan_id in list(self.state.holdings):
+                    self._settle(plan_id, fact.at)
+                self._watch(fact.at)
+
+    def _on_fill(self, fill: Fill) -> None:
+        event = orders.filled(self.state, fill, self.spec.instruments[fill.symbol], self.spec.costs)
+        if event is None:
+            return
+        first = not self.state.holdings[event.plan_id].bought
+        self._emit(event)
+        if first:
+            self._emit(e.PositionOpened(fill.at, event.plan_id, fill.symbol))
+        self._settle(event.plan_id, fill.at)
+
+    def _on_report(self, report: OrderReport) -> None:
+        event = orders.changed(self.state, report)
+        if event is not None:
+            plan_id = self.state.orders[report.order_id].order.plan_id
+            self._emit(event)
+            self._settle(plan_id, report.at)
+
+    def _on_alert(self, alert: f.Alert) -> None:
+        candle = self._tracks[alert.symbol].last if alert.symbol in self._tracks else None
+        if candle is None:
+            self._emit(
+                e.RequestRefused(alert.at, "alert", f"There is no candle of {alert.symbol} to judge the alert by.")
+            )
+        else:
+            self._on_signal(alert.at, candle, alert.signal, alert.source, candle.quality)
+
+    def _on_timer(self, at: Millis) -> None:
+        for holding in list(self.state.holdings.values()):
+            if exits.too_old(holding, at):
+                plan = holding.plan
+                self._emit(e.CloseRequested(at, plan.plan_id, plan.symbol, "age"))
+                self._settle(plan.plan_id, at)
+
+    def _settle(self, plan_id: str, at: Millis) -> None:
+        """Bring the orders of a plan in line with what is held."""
+        state = self.state
+        holding = state.holdings.get(plan_id)
+        if holding is None:
+            return
+        instrument = self.spec.instruments[holding.plan.symbol]
+        reducing = list(state.reducing_orders(plan_id))
+        entry = state.entry_order(holding)
+        self._emit_all(exits.step(holding, reducing, entry, instrument, self.spec.namespace, at))
+        if plan_id not in state.holdings:
+            self._watch(at)
+
+    def _watch(self, at: Millis) -> None:
+        self._emit_all(watch.equity_moved(self.state, self.spec.risk, at))

@@ -1,0 +1,139 @@
+"""Getting into a position: from an opinion to an order, through the gate and never round it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from investbot.domain.events import Event, IntentDenied, OrderPlaced, PlanMade, SignalRaised
+from investbot.domain.market import Candle, Instrument, Millis, Quality
+from investbot.domain.order import Role
+from investbot.domain.position import ExitPlan
+from investbot.domain.signal import Direction, Signal
+from investbot.engine.orders import make_order
+from investbot.engine.spec import EngineSpec
+from investbot.engine.state import EngineState, Holding
+from investbot.risk.gate import Denial, RiskGate, RiskView
+from investbot.risk.rules import Sized, size_entry
+
+
+def recorded(
+    signal: Signal,
+    signal_id: str,
+    at: Millis,
+    candle: Candle,
+    source: str,
+    instrument: Instrument,
+) -> SignalRaised:
+    """Put an opinion into the ledger's words: prices on the tick, with the candle it was formed on."""
+    return SignalRaised(
+        at=at,
+        signal_id=signal_id,
+        symbol=candle.symbol,
+        timeframe=candle.timeframe.text,
+        source=source,
+        direction=signal.direction,
+        confidence=signal.confidence,
+        price=candle.close,
+        stop=None if signal.stop is None else instrument.price_down(Decimal(repr(signal.stop))),
+        targets=tuple(instrument.price_up(Decimal(repr(price))) for price in signal.targets),
+        reason=signal.reason,
+        candle=(candle.opened_at, candle.open, candle.high, candle.low, candle.close, candle.bar.volume),
+    )
+
+
+def raised(
+    state: EngineState,
+    spec: EngineSpec,
+    signal: SignalRaised,
+    quality: Quality,
+    atr: float | None,
+    gate: RiskGate,
+) -> list[Event]:
+    """Conclude what a signal to go long leads to: a denial with its numbers, or a plan and its entry order.
+
+    `atr` is ATR(14) in quote per base where the profile's stop needs it.
+    """
+    sized = propose(state, spec, signal, atr)
+    if isinstance(sized, Denial):
+        return [_denied(signal, sized)]
+    intent = sized.intent(at=signal.at, signal_id=signal.signal_id, symbol=signal.symbol, timeframe=spec.timeframe)
+    denial = gate.review(intent, risk_view(state, spec, signal.symbol, signal.at, quality), spec.risk)
+    if denial is not None:
+        return [_denied(signal, denial)]
+    plan = ExitPlan(
+        plan_id=str(state.plans_made + 1),
+        symbol=signal.symbol,
+        signal_id=signal.signal_id,
+        stop_distance=sized.stop_distance,
+        ladder=ladder(spec, signal),
+        trailing_fraction=spec.exits.trailing_fraction,
+        max_age_ms=spec.exits.max_age_ms,
+        planned_risk=sized.worst_loss,
+    )
+    order = make_order(
+        Holding(plan),
+        spec.namespace,
+        signal.at,
+        Role.ENTRY,
+        sized.quantity,
+        signal.reason,
+        price=sized.limit_price,
+    )
+    return [PlanMade(signal.at, plan), OrderPlaced(signal.at, order)]
+
+
+def propose(state: EngineState, spec: EngineSpec, signal: SignalRaised, atr: float | None) -> Sized | Denial:
+    """Size an entry for `signal`: the quantity the rules allow, its prices and worst loss; or why there is none."""
+    return size_entry(
+        instrument=spec.instruments[signal.symbol],
+        costs=spec.costs,
+        risk=spec.risk,
+        exits=replace(spec.exits, targets=ladder(spec, signal)),
+        price=signal.price,
+        capital=state.capital,
+        cash=state.cash,
+        atr=atr,
+        signal_stop=None if signal.stop is None else float(signal.stop),
+    )
+
+
+def ladder(spec: EngineSpec, signal: SignalRaised) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Take the signal's own targets in equal parts where it has some above the price, else the profile's ladder."""
+    exits = spec.exits
+    own = [price / signal.price - 1 for price in signal.targets if price > signal.price]
+    if not own:
+        return exits.targets
+    part = Decimal(1) / len(own)
+    return tuple((min(max(distance, exits.target_min), exits.target_max), part) for distance in sorted(own))
+
+
+def risk_view(state: EngineState, spec: EngineSpec, symbol: str, at: Millis, quality: Quality) -> RiskView:
+    """Show the gate what it may judge by."""
+    held = sum(1 for holding in state.holdings.values() if holding.quantity)
+    return RiskView(
+        at=at,
+        instrument=spec.instruments[symbol],
+        costs=spec.costs,
+        capital=state.capital,
+        cash=state.cash,
+        equity=state.equity(),
+        peak=state.peak,
+        day_start_equity=state.day_start_equity,
+        open_positions=held,
+        pending_entries=len(state.holdings) - held,
+        entry_times=tuple(state.entry_times),
+        last_entry_at=state.last_entry_at.get(symbol),
+        last_exit_at=state.last_exit_at.get(symbol),
+        last_intent_at=state.last_intent_at.get((symbol, Direction.LONG)),
+        trading_state=state.trading_state,
+        paused=tuple(state.paused),
+        symbol_held=state.holding_of(symbol) is not None,
+        quality=quality,
+    )
+
+
+def _denied(signal: SignalRaised, denial: Denial) -> IntentDenied:
+    return IntentDenied(
+        signal.at, signal.signal_id, signal.symbol, denial.limit, denial.reason, denial.value, denial.bound
+    )

@@ -1,0 +1,113 @@
+"""What operators, doors and the world outside ask for, concluded into events that no gate can be avoided by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import assert_never
+
+from investbot.domain import events as e
+from investbot.domain import facts as f
+from investbot.domain.market import Millis
+from investbot.domain.states import TradingState
+from investbot.engine.spec import EngineSpec
+from investbot.engine.state import EngineState
+
+Asked = f.OperatorRequest | f.DataStale | f.DataFresh | f.SupervisorLost | f.SupervisorFound | f.SourceEnded
+
+
+def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Event]:
+    """Say what `fact` leads to; each event is applied before the next one is asked for."""
+    match fact:
+        case f.OperatorRequest():
+            yield from _request(state, spec, fact)
+        case f.DataStale():
+            yield from _pause(state, fact.at, f"stale:{fact.symbol}", fact.reason)
+        case f.DataFresh():
+            yield from _unpause(state, fact.at, f"stale:{fact.symbol}")
+        case f.SupervisorLost():
+            yield from _pause(state, fact.at, "supervisor", "no supervisor watches this instance")
+        case f.SupervisorFound():
+            yield from _unpause(state, fact.at, "supervisor")
+        case f.SourceEnded():
+            yield from _end(state, fact)
+        case _:
+            assert_never(fact)
+
+
+def _request(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> Iterator[e.Event]:
+    match ask.action:
+        case f.Action.PAUSE:
+            yield from _pause(state, ask.at, "operator", f"paused by {ask.by}")
+        case f.Action.RESUME:
+            yield from _resume(state, ask)
+        case f.Action.FLATTEN:
+            yield from _pause(state, ask.at, "operator", f"flattened by {ask.by}; resume to trade on")
+            yield from _close_all(state, ask.at, "flatten")
+        case f.Action.CLOSE:
+            yield from _close_one(state, spec, ask)
+        case f.Action.ALLOCATE:
+            yield from _allocate(state, ask)
+        case _:
+            assert_never(ask.action)
+
+
+def _pause(state: EngineState, at: Millis, cause: str, reason: str) -> Iterator[e.Event]:
+    if cause not in state.paused:
+        yield e.EntriesPaused(at, cause, reason)
+
+
+def _unpause(state: EngineState, at: Millis, cause: str) -> Iterator[e.Event]:
+    if cause in state.paused:
+        yield e.EntriesResumed(at, cause)
+
+
+def _resume(state: EngineState, ask: f.OperatorRequest) -> Iterator[e.Event]:
+    """Lift the operator's pause and a drawdown's halt; a daily loss stands until its day is over."""
+    yield from _unpause(state, ask.at, "operator")
+    if state.trading_state is TradingState.ACTIVE:
+        return
+    if state.reduced_by == "daily_loss":
+        yield e.RequestRefused(ask.at, ask.action, "The daily loss limit stands until the next UTC day begins.")
+        return
+    yield e.PeakReset(ask.at, state.equity())
+    yield e.TradingStateChanged(ask.at, TradingState.ACTIVE, f"operator: resumed by {ask.by}")
+
+
+def _close_all(state: EngineState, at: Millis, reason: str) -> Iterator[e.Event]:
+    for holding in list(state.holdings.values()):
+        if not holding.closing:
+            yield e.CloseRequested(at, holding.plan.plan_id, holding.plan.symbol, reason)
+
+
+def _close_one(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> Iterator[e.Event]:
+    holding = state.holding_of(ask.symbol or "")
+    if ask.symbol not in spec.instruments:
+        yield e.RequestRefused(ask.at, ask.action, f"This instance does not trade {ask.symbol}.")
+    elif holding is None:
+        yield e.RequestRefused(ask.at, ask.action, f"Nothing is held in {ask.symbol}.")
+    elif not holding.closing:
+        yield e.CloseRequested(ask.at, holding.plan.plan_id, holding.plan.symbol, "close")
+
+
+def _allocate(state: EngineState, ask: f.OperatorRequest) -> Iterator[e.Event]:
+    amount = ask.amount
+    if amount is None or amount <= 0:
+        yield e.RequestRefused(ask.at, ask.action, "An allocation must be above zero.")
+        return
+    change = amount - state.capital
+    if state.cash + change < 0:
+        free = max(Decimal(0), state.capital - state.cash)
+        reason = (
+            f"{-change} would be taken away but only {state.cash} is cash; close positions first ({free} is bound)."
+        )
+        yield e.RequestRefused(ask.at, ask.action, reason)
+    elif change:
+        yield e.CapitalAllocated(ask.at, amount, change)
+
+
+def _end(state: EngineState, ended: f.SourceEnded) -> Iterator[e.Event]:
+    if not state.finished:
+        yield e.SourceFinished(ended.at)
+        if ended.close:
+            yield from _close_all(state, ended.at, "end of data")

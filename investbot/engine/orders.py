@@ -1,0 +1,103 @@
+"""The order state machine: what an order may become, and the names orders go by."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from decimal import Decimal
+
+from investbot.domain.events import OrderChanged, OrderFilled
+from investbot.domain.market import Instrument, Millis
+from investbot.domain.order import Fill, Order, OrderReport, OrderState, OrderType, Role, Side, TimeInForce
+from investbot.domain.rules import CostRules
+from investbot.engine.state import EngineState, Holding
+
+_S = OrderState
+_NEXT: dict[OrderState, frozenset[OrderState]] = {
+    _S.INTENDED: frozenset(_S) - {_S.INTENDED},
+    _S.SENT: frozenset(_S) - {_S.INTENDED, _S.SENT},
+    _S.UNKNOWN: frozenset(_S) - {_S.INTENDED, _S.SENT, _S.UNKNOWN},
+    _S.ACKNOWLEDGED: frozenset({_S.PARTLY_FILLED, _S.FILLED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED, _S.UNKNOWN}),
+    _S.PARTLY_FILLED: frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.UNKNOWN}),
+}
+"""Where each open state may lead; the states that are not keys are final."""
+
+
+def client_order_id(namespace: str, order_id: str) -> str:
+    """Name an order on the venue: the same after a restart, 24 lower-case letters and digits, valid everywhere."""
+    digest = hashlib.sha256(f"{namespace}|{order_id}".encode()).digest()
+    return "ib" + base64.b32encode(digest).decode()[:22].lower()
+
+
+def make_order(
+    holding: Holding,
+    namespace: str,
+    at: Millis,
+    role: Role,
+    quantity: Decimal,
+    reason: str,
+    *,
+    number: int = 1,
+    price: Decimal | None = None,
+    stop_price: Decimal | None = None,
+    replaces: str | None = None,
+) -> Order:
+    """Compose the next order of a plan: its role settles side, type and time in force.
+
+    `quantity` in base, prices in quote per base; `number` tells orders composed in one step apart (1, 2, …).
+    """
+    plan = holding.plan
+    order_id = f"{plan.plan_id}-{role}-{holding.sequence + number}"
+    kinds = {Role.ENTRY: OrderType.LIMIT, Role.TARGET: OrderType.LIMIT, Role.STOP: OrderType.STOP}
+    return Order(
+        order_id=order_id,
+        client_order_id=client_order_id(namespace, order_id),
+        plan_id=plan.plan_id,
+        placed_at=at,
+        symbol=plan.symbol,
+        side=Side.BUY if role is Role.ENTRY else Side.SELL,
+        type=kinds.get(role, OrderType.MARKET),
+        role=role,
+        quantity=quantity,
+        reason=reason,
+        price=price,
+        stop_price=stop_price,
+        time_in_force=TimeInForce.IOC if role is Role.ENTRY else TimeInForce.GTC,
+        replaces=replaces,
+    )
+
+
+def changed(state: EngineState, report: OrderReport) -> OrderChanged | None:
+    """Conclude what a report means; None for an order that is done or a step that leads backwards (late news)."""
+    open_order = state.orders.get(report.order_id)
+    if open_order is None or report.state not in _NEXT[open_order.state]:
+        return None
+    return OrderChanged(report.at, report.order_id, report.state, report.venue_order_id, report.reason)
+
+
+def filled(state: EngineState, fill: Fill, instrument: Instrument, costs: CostRules) -> OrderFilled | None:
+    """Conclude what a fill means; None when it is booked already or belongs to no open order.
+
+    A stop that filled below what slippage explains was jumped over: the market gapped.
+    """
+    open_order = state.orders.get(fill.order_id)
+    if open_order is None or fill.trade_id in open_order.trades:
+        return None
+    order = open_order.order
+    gapped = order.stop_price is not None and fill.price < instrument.price_down(
+        order.stop_price * (1 - costs.slippage),
+    )
+    return OrderFilled(
+        at=fill.at,
+        order_id=fill.order_id,
+        plan_id=order.plan_id,
+        trade_id=fill.trade_id,
+        symbol=fill.symbol,
+        side=fill.side,
+        price=fill.price,
+        quantity=fill.quantity,
+        fee=fill.fee,
+        fee_currency=fill.fee_currency,
+        fee_quote=fill.fee if fill.fee_currency == instrument.quote else Decimal(0),
+        gapped=gapped,
+    )

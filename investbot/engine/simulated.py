@@ -1,0 +1,63 @@
+"""The engine with its orders matched by a simulated book: the one way backtest and paper trading run."""
+
+from __future__ import annotations
+
+from investbot.domain.events import CancelRequested, Event, OrderPlaced
+from investbot.domain.facts import Fact
+from investbot.domain.market import Candle
+from investbot.domain.order import Fill, OrderReport, OrderType
+from investbot.engine.engine import Engine
+from investbot.simulation.book import Book
+
+
+class SimulatedMarket:
+    """One candle (or other fact) in, all events of it out; everything in between happens at once."""
+
+    def __init__(self, engine: Engine, book: Book) -> None:
+        """Give `book` the orders that `engine` already knows of: after a replay both go on where they were."""
+        self._engine = engine
+        self._book = book
+        state = engine.state
+        book.restore(
+            [(o.order, o.filled) for o in state.orders.values()],
+            {holding.plan.plan_id: holding.quantity for holding in state.holdings.values()},
+        )
+
+    def step(self, candle: Candle) -> list[Event]:
+        """Match resting orders at the open, then within the bar, then let the engine decide at the close."""
+        events: list[Event] = []
+        if self._engine.state.orders:
+            for report in self._book.open(candle):
+                self._take(report, events)
+            for report in self._book.within(candle):
+                self._take(report, events)
+        decided = self._engine.handle(candle)
+        if decided:
+            self._route(decided, events)
+        return events
+
+    def handle(self, fact: Fact) -> list[Event]:
+        """Take any other fact in; market orders that it leads to fill at once at the last close."""
+        events: list[Event] = []
+        self._route(self._engine.handle(fact), events)
+        at = fact.at
+        for symbol in {o.order.symbol for o in self._engine.state.orders.values() if o.order.type is OrderType.MARKET}:
+            for report in self._book.now(symbol, self._engine.state.marks[symbol], at):
+                self._take(report, events)
+        return events
+
+    def _take(self, report: Fill | OrderReport, events: list[Event]) -> None:
+        self._route(self._engine.handle(report), events)
+
+    def _route(self, decided: list[Event], events: list[Event]) -> None:
+        """Hand orders and cancels to the book, and what it answers to the engine, until nothing is left to say."""
+        for event in decided:
+            events.append(event)
+            if isinstance(event, OrderPlaced):
+                reports = self._book.submit(event.order)
+            elif isinstance(event, CancelRequested):
+                reports = self._book.cancel(event.order_id, event.at)
+            else:
+                continue
+            for report in reports:
+                self._take(report, events)

@@ -1,0 +1,137 @@
+"""What an instance knows, as the sum of its events; only `apply` (beside this module) changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from investbot.domain.events import SignalRaised
+from investbot.domain.market import Instrument, Millis
+from investbot.domain.order import Order, OrderState, Role
+from investbot.domain.position import ExitPlan
+from investbot.domain.signal import Direction
+from investbot.domain.states import TradingState
+
+ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class OpenOrder:
+    """An order that may still fill; `filled` in base."""
+
+    order: Order
+    state: OrderState = OrderState.INTENDED
+    filled: Decimal = ZERO
+    venue_order_id: str | None = None
+    cancel_asked: bool = False
+    trades: set[str] = field(default_factory=set)
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity in base that has not filled."""
+        return self.order.quantity - self.filled
+
+
+@dataclass(slots=True)
+class Holding:
+    """One plan from its entry order to flat; quantities in base, money in quote, prices in quote per base.
+
+    `high` and `low` are the extremes seen since the entry; `fees` values every fee in quote, `fees_quote` only
+    those taken
+    from quote cash.
+    """
+
+    plan: ExitPlan
+    entry_order_id: str = ""
+    quantity: Decimal = ZERO
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    cost: Decimal = ZERO
+    proceeds: Decimal = ZERO
+    fees: Decimal = ZERO
+    fees_quote: Decimal = ZERO
+    opened_at: Millis = 0
+    last_fill_at: Millis = 0
+    stop_price: Decimal | None = None
+    high: Decimal = ZERO
+    low: Decimal = ZERO
+    closing: str = ""
+    exit_reason: str = ""
+    gapped: bool = False
+    targets_placed: bool = False
+    sequence: int = 0
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Average price paid, in quote per base; needs at least one entry fill."""
+        return self.cost / self.bought
+
+
+@dataclass(slots=True)
+class Tally:
+    """Results of finished round trips, in quote."""
+
+    trips: int = 0
+    wins: int = 0
+    gains: Decimal = ZERO
+    losses: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class EngineState:
+    """All that the engine remembers between facts. Money in quote, moments in milliseconds UTC."""
+
+    instruments: dict[str, Instrument]
+    capital: Decimal = ZERO
+    cash: Decimal = ZERO
+    peak: Decimal = ZERO
+    day: int = -1
+    day_start_equity: Decimal = ZERO
+    trading_state: TradingState = TradingState.ACTIVE
+    reduced_by: str = ""
+    paused: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, OpenOrder] = field(default_factory=dict)
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    marks: dict[str, Decimal] = field(default_factory=dict)
+    anchors: dict[str, Millis] = field(default_factory=dict)
+    entry_times: list[Millis] = field(default_factory=list)
+    last_entry_at: dict[str, Millis] = field(default_factory=dict)
+    last_exit_at: dict[str, Millis] = field(default_factory=dict)
+    last_intent_at: dict[tuple[str, Direction], Millis] = field(default_factory=dict)
+    plans_made: int = 0
+    signals_raised: int = 0
+    last_signal: SignalRaised | None = None
+    last_at: Millis = 0
+    last_candle_at: Millis = 0
+    finished: bool = False
+    tally: Tally = field(default_factory=Tally)
+    dust: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def begun(self) -> bool:
+        """Whether capital was ever allocated."""
+        return self.day >= 0
+
+    def equity(self) -> Decimal:
+        """Cash and what is held at the last close, in quote."""
+        value = self.cash
+        for holding in self.holdings.values():
+            if holding.quantity:
+                value += holding.quantity * self.marks[holding.plan.symbol]
+        return value
+
+    def holding_of(self, symbol: str) -> Holding | None:
+        """The plan that is open (or being entered) in `symbol`; there is at most one."""
+        for holding in self.holdings.values():
+            if holding.plan.symbol == symbol:
+                return holding
+        return None
+
+    def reducing_orders(self, plan_id: str) -> Iterator[OpenOrder]:
+        """Open orders that leave the position of `plan_id`."""
+        return (o for o in self.orders.values() if o.order.plan_id == plan_id and o.order.role is not Role.ENTRY)
+
+    def entry_order(self, holding: Holding) -> OpenOrder | None:
+        """The entry of `holding` while it may still fill."""
+        return self.orders.get(holding.entry_order_id)

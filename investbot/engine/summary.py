@@ -1,0 +1,52 @@
+"""The engine's own figures for a status row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from investbot.domain.codec import encode
+from investbot.domain.events import SignalRaised
+from investbot.engine.state import EngineState
+
+_RATIO = Decimal("0.0001")
+
+
+def summarise(state: EngineState) -> dict[str, Any]:
+    """Tell capital, equity and results in quote as decimal text, ratios as decimal text or None, moments in ms UTC."""
+    equity = state.equity()
+    tally = state.tally
+    return {
+        "capital": encode(state.capital),
+        "equity": encode(equity),
+        "cash": encode(state.cash),
+        "open_positions": sum(1 for holding in state.holdings.values() if holding.quantity),
+        "day_pnl": encode(equity - state.day_start_equity),
+        "total_pnl": encode(equity - state.capital),
+        "trips": tally.trips,
+        "win_rate": _ratio(Decimal(tally.wins), Decimal(tally.trips)),
+        "profit_factor": _ratio(tally.gains, tally.losses),
+        "drawdown": _ratio(max(state.peak - equity, Decimal(0)), state.peak) or "0",
+        "trading_state": state.trading_state.value,
+        "reduced_by": state.reduced_by or None,
+        "paused": dict(state.paused),
+        "last_candle_at": state.last_candle_at or None,
+        "last_signal": _signal(state.last_signal),
+        "marks": {symbol: encode(price) for symbol, price in state.marks.items()},
+    }
+
+
+def _ratio(part: Decimal, whole: Decimal) -> str | None:
+    return format((part / whole).quantize(_RATIO), "f") if whole else None
+
+
+def _signal(signal: SignalRaised | None) -> dict[str, Any] | None:
+    if signal is None:
+        return None
+    return {
+        "at": signal.at,
+        "symbol": signal.symbol,
+        "direction": signal.direction.value,
+        "confidence": signal.confidence,
+        "reason": signal.reason,
+    }

@@ -1,0 +1,50 @@
+"""One symbol's way through the engine: its indicators on both timeframes, its outlier filter, its last candle."""
+
+from __future__ import annotations
+
+from math import isnan, nan
+
+from investbot.analysis.indicators import Atr
+from investbot.analysis.quality import OutlierFilter
+from investbot.domain.market import Candle, Millis
+from investbot.engine.spec import EngineSpec
+from investbot.strategies.api import MarketView, Strategy
+from investbot.strategies.series import Series
+
+
+class Track:
+    """Follows one symbol candle by candle; `view` is what the strategy sees."""
+
+    __slots__ = ("_atr", "_atr_now", "_filter", "_series", "_warmup", "last", "last_opened_at", "view")
+
+    def __init__(self, spec: EngineSpec, strategy: Strategy, symbol: str) -> None:
+        self._series = Series.of(strategy, symbol, spec.timeframe, spec.confirm_timeframe)
+        self._filter = OutlierFilter()
+        self._warmup = strategy.warmup
+        self._atr = Atr(14).stream() if spec.exits.stop_atr is not None else None
+        self._atr_now = nan
+        self.view: MarketView = self._series.view
+        self.last: Candle | None = None
+        self.last_opened_at: Millis = -1
+
+    def is_news(self, candle: Candle) -> bool:
+        """Tell whether `candle` is later than all seen before; repeats and stragglers are not."""
+        return candle.opened_at > self.last_opened_at
+
+    @property
+    def ready(self) -> bool:
+        """Whether the strategy has seen as many bars as it needs."""
+        return self.view.bars_seen >= self._warmup
+
+    def update(self, candle: Candle) -> str | None:
+        """Take a candle in; say what is wrong with it, if anything."""
+        self.last = candle
+        self.last_opened_at = candle.opened_at
+        self._series.update(candle)
+        if self._atr is not None:
+            self._atr_now = self._atr.update(candle.bar)
+        return self._filter.review(candle.bar)
+
+    def atr(self) -> float | None:
+        """ATR(14) in quote per base where the profile's stop uses it and it is warm."""
+        return None if isnan(self._atr_now) else self._atr_now
