@@ -75,21 +75,10 @@ def target_for(entry: Decimal, distance: Decimal, instrument: Instrument) -> Dec
     return instrument.price_up(entry * (_ONE + distance))
 
 
-def trail_for(high: Decimal, trailing_fraction: Decimal, instrument: Instrument) -> Decimal:
-    """Give the trailing stop under the highest price since entry, on the tick above."""
-    return instrument.price_up(high * (_ONE - trailing_fraction))
-
-
 def rungs(quantity: Decimal, parts: tuple[Decimal, ...], instrument: Instrument) -> tuple[Decimal, ...]:
-    """Share a quantity (base) among the parts of a ladder, each on the lot below.
-
-    The last rung of a ladder that adds up to 1 takes what rounding left. Parts that add up to less than 1 leave the
-    rest to the other exits.
-    """
-    shares = [instrument.quantity_down(quantity * part) for part in parts]
-    if shares and sum(parts) >= 1:
-        shares[-1] = quantity - sum(shares[:-1])
-    return tuple(shares)
+    """Share a quantity (base) among the parts of a ladder, each on the lot below; the last takes what is left."""
+    shares = [instrument.quantity_down(quantity * part) for part in parts[:-1]]
+    return (*shares, quantity - sum(shares, Decimal(0))) if parts else ()
 
 
 def stop_distance(

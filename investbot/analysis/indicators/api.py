@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 from investbot.domain.errors import ConfigError
@@ -57,18 +56,19 @@ class IndicatorSpec(Protocol):
 class TalibStream:
     """A `talib.stream` handle that is opened as soon as enough bars were seen.
 
-    `begin` opens a handle on the bars kept so far; `read` turns an open handle into the update of one bar. The
-    slot `update` changes hands when the handle opens, so that a warm stream pays for nothing but the handle.
+    `step` is the open handle's own update, taking the close alone (`reads_close`) or high, low and close: a host that
+    carries many streams calls it directly. `update` does the same for one bar, warm or not.
     """
 
-    __slots__ = ("_begin", "_read", "_seen", "_wanted", "update")
+    __slots__ = ("_begin", "_seen", "_wanted", "reads_close", "step", "update")
 
-    def __init__(self, lookback: int, begin: Callable[[Bars], Any], read: Callable[[Any], Update]) -> None:
-        """Keep `lookback`, the bars before the first value, and the two ways into the library."""
+    def __init__(self, lookback: int, begin: Callable[[Bars], Any], *, reads_close: bool) -> None:
+        """Keep `lookback`, the bars before the first value, and the way to open a handle on columns of bars."""
         self._wanted = lookback + 1
         self._begin = begin
-        self._read = read
         self._seen: list[Bar] = []
+        self.reads_close = reads_close
+        self.step: Callable[..., float] | None = None
         self.update: Update = self._warm
 
     def _warm(self, bar: Bar) -> float:
@@ -77,8 +77,9 @@ class TalibStream:
         if len(self._seen) < self._wanted:
             return NAN
         handle = self._begin(columns(self._seen))
-        self.update = self._read(handle)
         self._seen = []
+        self.step = handle.update
+        self.update = _read_close(handle.update) if self.reads_close else _read_range(handle.update)
         return float(handle.value)
 
 
@@ -88,21 +89,17 @@ def columns(bars: list[Bar]) -> Bars:
     return Bars(*(np.ascontiguousarray(table[:, index]) for index in range(5)))
 
 
-def read_close(handle: Any) -> Update:
-    """Feed a handle with closes."""
-    step: Callable[[float], float] = handle.update
+def _read_close(step: Callable[[float], float]) -> Update:
     return lambda bar: step(bar.close)
 
 
-def read_range(handle: Any) -> Update:
-    """Feed a handle with high, low and close."""
-    step: Callable[[float, float, float], float] = handle.update
+def _read_range(step: Callable[[float, float, float], float]) -> Update:
+    return lambda bar: step(bar.high, bar.low, bar.close)
 
-    def update(bar: Bar) -> float:
-        _, high, low, close, _ = bar
-        return step(high, low, close)
 
-    return update
+def close_stream(opening: Callable[..., Any], lookback: int, period: int) -> TalibStream:
+    """Make the stream of a TA-Lib function of closes."""
+    return TalibStream(lookback, lambda bars: opening(bars.close, timeperiod=period), reads_close=True)
 
 
 def checked_period(name: str, period: int, least: int) -> int:
@@ -119,7 +116,3 @@ def close_only(function: Callable[..., Any], bars: Bars, period: int) -> Array:
         return np.empty(0, dtype=np.float64)
     values: Array = function(bars.close, timeperiod=period)
     return values
-
-
-TALIB_VERSION: str = talib.__version__
-"""Recorded with results: another version may round otherwise."""

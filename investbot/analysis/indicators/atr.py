@@ -8,7 +8,7 @@ import numpy as np
 import talib
 from talib import stream as handles
 
-from investbot.analysis.indicators.api import Array, Bars, Stream, TalibStream, checked_period, read_range
+from investbot.analysis.indicators.api import Array, Bars, Stream, TalibStream, checked_period
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Atr:
         return TalibStream(
             self.lookback,
             lambda bars: handles.ATR(bars.high, bars.low, bars.close, timeperiod=self.period),
-            read_range,
+            reads_close=False,
         )
 
     def over(self, bars: Bars) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import talib
 from talib import stream as handles
 
-from investbot.analysis.indicators.api import Array, Bars, Stream, TalibStream, checked_period, close_only, read_close
+from investbot.analysis.indicators.api import Array, Bars, Stream, checked_period, close_only, close_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Ema:
 
     def stream(self) -> Stream:
         """Begin a stream at the next bar."""
-        return TalibStream(self.lookback, lambda bars: handles.EMA(bars.close, timeperiod=self.period), read_close)
+        return close_stream(handles.EMA, self.lookback, self.period)
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,), NaN until warm."""
@@ -54,7 +54,7 @@ class Sma:
 
     def stream(self) -> Stream:
         """Begin a stream at the next bar."""
-        return TalibStream(self.lookback, lambda bars: handles.SMA(bars.close, timeperiod=self.period), read_close)
+        return close_stream(handles.SMA, self.lookback, self.period)
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,), NaN until warm."""

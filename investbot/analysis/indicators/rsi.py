@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import talib
 from talib import stream as handles
 
-from investbot.analysis.indicators.api import Array, Bars, Stream, TalibStream, checked_period, close_only, read_close
+from investbot.analysis.indicators.api import Array, Bars, Stream, checked_period, close_only, close_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Rsi:
 
     def stream(self) -> Stream:
         """Begin a stream at the next bar."""
-        return TalibStream(self.lookback, lambda bars: handles.RSI(bars.close, timeperiod=self.period), read_close)
+        return close_stream(handles.RSI, self.lookback, self.period)
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,), NaN until warm."""
