@@ -1,0 +1,225 @@
+"""The supervisor: answers faces, attends to instances, and keeps the fleet until it is told to go down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from investbot import __version__
+from investbot.control import messages as m
+from investbot.control.connection import Connection
+from investbot.control.server import ControlServer, Emit
+from investbot.domain.errors import InvestBotError, UsageError
+from investbot.domain.market import Millis
+from investbot.ports.clock import Clock
+from investbot.supervisor.audit import AuditLog, Entry
+from investbot.supervisor.cooldown import Cooldown
+from investbot.supervisor.fleet import Fleet
+from investbot.supervisor.hub import Hub
+from investbot.supervisor.keeper import Tools
+from investbot.supervisor.lifecycle import Patience
+from investbot.supervisor.lines import Line, worst
+from investbot.supervisor.outside import Outside
+from investbot.supervisor.rows import Rows
+from investbot.supervisor.running import Running
+from investbot.supervisor.spawn import Spawner
+from investbot.supervisor.trading import Trading
+
+LOG = logging.getLogger(__name__)
+_CHUNK_BYTES = 1 << 18
+
+
+class Supervisor:
+    """One home's supervisor; the caller holds the HomeLock and runs `run` on an event loop."""
+
+    def __init__(
+        self,
+        home: Path,
+        outside: Outside,
+        spawner: Spawner,
+        clock: Clock,
+        *,
+        patience: Patience | None = None,
+        cooldown_s: float = 5.0,
+        owner_uid: int | None = None,
+    ) -> None:
+        """Supervise `home`; `cooldown_s` seconds lie between two equal dangerous verbs."""
+        self._home = home
+        self._outside = outside
+        self._clock = clock
+        self._server = ControlServer(home, self, owner_uid=owner_uid)
+        self._audit = AuditLog(home / "run" / "audit.jsonl")
+
+        def make_tools(changed: Callable[[], None], heard: Callable[[str, dict[str, Any]], None]) -> Tools:
+            hub = Hub(clock.monotonic, heard)
+            return Tools(home, spawner, outside, hub, clock.monotonic, changed, patience or Patience())
+
+        self._fleet = Fleet(make_tools)
+        self._rows = Rows(self._fleet)
+        self._cooldown = Cooldown(cooldown_s)
+        self._running = Running(self._fleet, self._rows, self._cooldown)
+        self._trading = Trading(self._fleet, self._rows, self._cooldown)
+        self._ending = asyncio.Event()
+        self._down: asyncio.Task[list[Line]] | None = None
+        self._since = clock.monotonic()
+
+    async def run(self, ready: Callable[[], None], *, restore: bool = False) -> list[Line]:
+        """Serve until `down`; `ready` is called once the socket answers. Give the lines of the last `down`."""
+        await self._server.open()
+        try:
+            await self._fleet.open(restore=restore)
+            ready()
+            await self._ending.wait()
+            return await self._down if self._down is not None else []
+        finally:
+            await self._server.close()
+            await self._fleet.close()
+
+    async def go_down(self) -> list[Line]:
+        """Stop every instance, once, whoever asks; then `run` returns."""
+        if self._down is None:
+            self._down = asyncio.create_task(self._running.down())
+        lines = await asyncio.shield(self._down)
+        self._ending.set()
+        return lines
+
+    async def answer(self, connection: Connection, request: m.Request, args: m.NoArgs, emit: Emit) -> Any:
+        """Do what a face asks, and write down that it asked and what came of it."""
+        try:
+            result = await self._do(request.verb, args, emit)
+        except InvestBotError as error:
+            await self._note(connection, request.verb, request.args, str(error), error.exit_code)
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(self._note(connection, request.verb, request.args, "the face hung up", 0))
+            raise
+        code, message = worst(result)
+        await self._note(connection, request.verb, request.args, message, code)
+        return result
+
+    async def refused(self, connection: Connection, what: str, error: InvestBotError) -> None:
+        """Write down what was turned away at the door."""
+        await self._note(connection, what, {}, str(error), error.exit_code)
+
+    async def attend(self, connection: Connection, hello: m.Hello) -> None:
+        """Listen to an instance until it hangs up."""
+        await self._fleet.attend(connection, hello.hello)
+
+    async def _do(self, verb: str, args: m.NoArgs, emit: Emit) -> Any:
+        match args:
+            case m.StartArgs():
+                return await self._running.start(await self._chosen(args), args)
+            case m.WaitArgs():
+                return await self._trading.flatten(await self._chosen(args), args)
+            case m.PanicArgs():
+                return await self._trading.flatten(await self._fleet.names(), args, verb="panic")
+            case m.SizeArgs():
+                return await self._trading.size(args)
+            case m.CloseArgs():
+                return await self._trading.close(args)
+            case m.AllocateArgs():
+                return await self._trading.allocate(args)
+            case m.ReadArgs():
+                return await self._read(args, emit)
+            case m.WatchArgs():
+                return await self._watch(args, emit)
+            case m.AuditArgs():
+                return await _in_chunks(await asyncio.to_thread(self._audit.read, args.since), emit)
+            case m.Names():
+                return await self._for_names(verb, args)
+            case _:
+                return await self._for_all(verb)
+
+    async def _for_names(self, verb: str, args: m.Names) -> Any:
+        if verb in {"status", "top"}:
+            names = args.names or await self._fleet.names()
+            return await (self._rows.status(names) if verb == "status" else self._rows.top(names))
+        names = await self._chosen(args)
+        if verb == "stop":
+            return await self._running.stop(names)
+        if verb == "restart":
+            return await self._running.restart(names)
+        return await self._trading.wish("pause" if verb == "pause" else "resume", names, args.by)
+
+    async def _for_all(self, verb: str) -> Any:
+        if verb == "down":
+            self._cooldown.take("down", "", self._clock.monotonic())
+            return await self.go_down()
+        if verb == "reload":
+            await asyncio.to_thread(self._outside.reload)
+            return {"names": await self._fleet.names()}
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "home": str(self._home),
+            "uptime_s": round(self._clock.monotonic() - self._since, 1),
+        }
+
+    async def _chosen(self, args: m.Names) -> list[str]:
+        if args.all:
+            return await self._fleet.names()
+        if not args.names:
+            raise UsageError("Say which instances are meant, or --all of them.")
+        return args.names
+
+    async def _read(self, args: m.ReadArgs, emit: Emit) -> Any:
+        await self._fleet.find(args.name)
+        filters = {
+            key: value for key in ("since", "last", "symbol", "timeframe") if (value := getattr(args, key)) is not None
+        }
+        return await _in_chunks(await asyncio.to_thread(self._outside.rows, args.kind, args.name, filters), emit)
+
+    async def _watch(self, args: m.WatchArgs, emit: Emit) -> None:
+        with self._fleet.tools.hub.watching() as watcher:
+            while not self._ending.is_set():
+                names = args.names or await self._fleet.names()
+                item: dict[str, Any] = {"at": self._clock.now(), "status": await self._rows.status(names)}
+                if args.events:
+                    item |= {"events": watcher.take(), "lost": watcher.lost}
+                await emit(item)
+                await asyncio.sleep(args.interval_s)
+
+    async def _note(self, connection: Connection, verb: str, args: dict[str, Any], outcome: str, code: int) -> None:
+        """Append to the audit; a full disk does not keep an operator from stopping what runs."""
+        at: Millis = self._clock.now()
+        body = dict(args)
+        names = body.pop("names", None) or ([body.pop("name")] if "name" in body else [])
+        peer = connection.peer
+        entry = Entry(at, _user(peer.uid), peer.pid, verb, tuple(map(str, names)), _short(body), outcome, code)
+        try:
+            await asyncio.to_thread(self._audit.append, entry)
+        except OSError as error:
+            LOG.error("audit_lost", extra={"fields": {"verb": verb, "error": str(error)}})
+
+
+async def _in_chunks(rows: list[dict[str, Any]], emit: Emit) -> dict[str, int]:
+    """Send rows in items that fit into a line; give their count."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += len(json.dumps(row, default=str))
+        if size > _CHUNK_BYTES:
+            await emit(chunk)
+            chunk, size = [], 0
+    if chunk:
+        await emit(chunk)
+    return {"count": len(rows)}
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _short(args: dict[str, Any]) -> dict[str, Any]:
+    """Keep arguments that fit on a line; what a stranger sent may be of any size."""
+    return args if len(json.dumps(args)) <= 2000 else {"dropped": "too long"}

@@ -1,0 +1,178 @@
+"""All keepers of a home, and their memory on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from investbot.control.connection import Connection
+from investbot.control.identity import start_time
+from investbot.control.messages import Greeting
+from investbot.domain.errors import InvestBotError, UnknownInstance, VaultError
+from investbot.domain.states import InstanceState
+from investbot.supervisor import lifecycle as lc
+from investbot.supervisor.journal import Journal, Remembered
+from investbot.supervisor.keeper import Keeper, Tools
+from investbot.supervisor.processes import lock_holder, lock_is_held, same_process
+
+LOG = logging.getLogger(__name__)
+TICK_S = 1.0
+"""Seconds between two looks at the heartbeats."""
+
+
+class Fleet:
+    """Finds, starts, adopts and remembers the instances of a home."""
+
+    def __init__(
+        self, make_tools: Callable[[Callable[[], None], Callable[[str, dict[str, Any]], None]], Tools]
+    ) -> None:
+        """`make_tools` is given what to call after a change and on every heartbeat."""
+        self.keepers: dict[str, Keeper] = {}
+        self.tools = make_tools(self._changed, self._heard)
+        self._journal = Journal(self.tools.home / "run" / "supervisor.json")
+        self._remembered: dict[str, Remembered] = {}
+        self._saving = asyncio.Lock()
+        self._dirty = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, *, restore: bool) -> None:
+        """Adopt what still runs, start what was running when the last supervisor died, or all that ran before.
+
+        `restore` also starts what the last `down` stopped.
+        """
+        self._remembered = await asyncio.to_thread(self._journal.read)
+        for name in await asyncio.to_thread(self.tools.outside.names):
+            keeper = await self._make(name)
+            before = self._remembered.get(name, Remembered())
+            if not self._adopted(keeper, before):
+                if before.wanted:
+                    keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
+                elif restore and before.restore:
+                    keeper.tell(lc.StartAsked())
+        await self.save()
+        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._write())]
+
+    async def close(self) -> None:
+        """Write the last word and let the processes be."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.save()
+        for keeper in self.keepers.values():
+            keeper.let_go()
+
+    async def find(self, name: str) -> Keeper:
+        """Give the keeper of an instance, also of one made a moment ago; UnknownInstance."""
+        if name not in self.keepers:
+            if name not in await asyncio.to_thread(self.tools.outside.names):
+                raise UnknownInstance(f"There is no instance {name!r}; `investbot status` lists those there are.")
+            await self._make(name)
+        return self.keepers[name]
+
+    async def names(self) -> list[str]:
+        """Name all instances, also those made a moment ago; forget those that were removed."""
+        names = await asyncio.to_thread(self.tools.outside.names)
+        for gone in self.keepers.keys() - set(names):
+            if not self.keepers[gone].life.alive:
+                del self.keepers[gone]
+                self._remembered.pop(gone, None)
+        return names
+
+    async def attend(self, connection: Connection, greeting: Greeting) -> None:
+        """Listen to an instance; VaultError when it is not who it says it is."""
+        name, pid = greeting.name, connection.peer.pid
+        if greeting.pid != pid or greeting.start_time != start_time(pid):
+            raise VaultError(f"Process {pid} says it is {name} but is another process; it was turned away.")
+        keeper = await self.find(name)
+        await keeper.spawned()
+        if keeper.process is None:
+            self._adopt_caller(keeper, greeting)
+        elif keeper.process.pid != pid:
+            message = f"Process {pid} says it is {name}, which is process {keeper.process.pid}; it was turned away."
+            raise VaultError(message)
+        keeper.heard({})
+        await self.tools.hub.listen(name, connection)
+
+    async def save(self) -> None:
+        """Write what there is to remember and see it on the disk; a full disk is logged and survived."""
+        self._dirty.clear()
+        async with self._saving:
+            now = self.tools.now()
+            for name, keeper in self.keepers.items():
+                process = keeper.process
+                self._remembered[name] = self._remembered.get(name, Remembered()).after(
+                    keeper.life,
+                    now,
+                    pid=process.pid if process else None,
+                    start_time=process.start_time if process else None,
+                )
+            try:
+                await asyncio.to_thread(self._journal.write, dict(self._remembered))
+            except OSError as error:
+                LOG.error("journal_lost", extra={"fields": {"error": str(error)}})
+
+    def allocated(self) -> list[str]:
+        """Name the instances that run or are about to."""
+        return [name for name, keeper in self.keepers.items() if keeper.life.alive or keeper.life.wanted]
+
+    def remember(self, name: str, **what: bool) -> None:
+        """Note `restore` or `live_confirmed` of an instance, for the next `save`."""
+        self._remembered[name] = replace(self._remembered.get(name, Remembered()), **what)  # type: ignore[arg-type]
+
+    def recalls(self, name: str) -> Remembered:
+        """Tell what is remembered of an instance."""
+        return self._remembered.get(name, Remembered())
+
+    async def _make(self, name: str) -> Keeper:
+        keeper = Keeper(name, self.tools, self.recalls(name).life(self.tools.now()))
+        with contextlib.suppress(InvestBotError):  # a broken file is told when the instance is started
+            keeper.policy = (await asyncio.to_thread(self.tools.outside.recipe, name)).restart
+        return self.keepers.setdefault(name, keeper)
+
+    def _adopted(self, keeper: Keeper, before: Remembered) -> bool:
+        if before.pid is None or before.start_time is None or not lock_is_held(keeper.folder / "lock"):
+            return False
+        process = same_process(before.pid, before.start_time)
+        if process is None:
+            return False
+        keeper.adopt(process)
+        if before.state == InstanceState.STOPPING.value and not before.wanted:
+            keeper.tell(lc.StopAsked())
+        return True
+
+    def _adopt_caller(self, keeper: Keeper, greeting: Greeting) -> None:
+        lock = keeper.folder / "lock"
+        process = same_process(greeting.pid, greeting.start_time)
+        if process is None or not lock_is_held(lock) or lock_holder(lock) not in {None, greeting.pid}:
+            if process is not None:
+                process.close()
+            message = f"Process {greeting.pid} says it is {keeper.name} but does not hold its lock; it was turned away."
+            raise VaultError(message)
+        keeper.adopt(process)
+
+    def _heard(self, name: str, row: dict[str, Any]) -> None:
+        self.keepers[name].heard(row)
+
+    def _changed(self) -> None:
+        self._dirty.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._dirty.wait()
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk: what is in memory still counts, the next change tries anew
+                await self.save()
+
+    async def _tick(self) -> None:
+        last = self.tools.now()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self.tools.now()
+            for keeper in list(self.keepers.values()):
+                keeper.tick(min(now - last, 2 * TICK_S))
+            last = now

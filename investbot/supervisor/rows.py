@@ -1,0 +1,95 @@
+"""Status rows: what an instance says of itself, or its files when it does not run, under what its keeper knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from investbot.domain.errors import InvestBotError
+from investbot.domain.states import InstanceState
+from investbot.supervisor.fleet import Fleet
+from investbot.supervisor.keeper import Keeper
+from investbot.supervisor.processes import Usage, age_s, usage
+
+
+class Rows:
+    """Builds rows; every figure of a running instance carries the age of its last heartbeat."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        """Show `fleet`."""
+        self._fleet = fleet
+        self._before: dict[int, tuple[float, float]] = {}
+
+    async def status(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Give one row an instance, in the order asked for; UnknownInstance."""
+        keepers = [await self._fleet.find(name) for name in names]
+        return list(await asyncio.gather(*(self._row(keeper) for keeper in keepers)))
+
+    async def stored(self, name: str) -> dict[str, Any]:
+        """Give what the files of an instance say; their error as the row's `error`."""
+        try:
+            return await asyncio.to_thread(self._fleet.tools.outside.row, name)
+        except InvestBotError as error:
+            return {"name": name, "error": str(error)}
+
+    async def top(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Tell what each process takes: processor as a fraction of one core since the last look, memory in MB."""
+        rows = []
+        for name in names:
+            keeper = await self._fleet.find(name)
+            if keeper.process is None:
+                continue
+            pid = keeper.process.pid
+            taken = await asyncio.to_thread(usage, pid)
+            heard = self._fleet.tools.hub.last(name)
+            said = heard.row if heard else {}
+            rows.append(
+                {
+                    "name": name,
+                    "pid": pid,
+                    "cpu_fraction": self._cpu_fraction(pid, keeper.process.start_time, taken),
+                    "rss_mb": taken.rss_mb if taken else None,
+                    "pss_mb": taken.pss_mb if taken else None,
+                    "loop_lag_ms": said.get("loop_lag_ms"),
+                    "inbox": said.get("inbox"),
+                }
+            )
+        return rows
+
+    def _cpu_fraction(self, pid: int, began: int, taken: Usage | None) -> float | None:
+        if taken is None:
+            return None
+        now = self._fleet.tools.now()
+        at, cpu_s = self._before.get(pid, (now - age_s(began), 0.0))
+        self._before[pid] = (now, taken.cpu_s)
+        return round(max(0.0, taken.cpu_s - cpu_s) / (now - at), 4) if now > at else None
+
+    async def _row(self, keeper: Keeper) -> dict[str, Any]:
+        tools, life, process = self._fleet.tools, keeper.life, keeper.process
+        heard = tools.hub.last(keeper.name) if life.alive else None
+        row = dict(heard.row) if heard else await self.stored(keeper.name)
+        error = life.error or row.get("error")
+        row |= {
+            "name": keeper.name,
+            "state": life.state.value,
+            "uptime_s": round(age_s(process.start_time), 1) if process else None,
+            "heartbeat_age_s": round(tools.now() - heard.at, 1) if heard else None,
+            "pid": process.pid if process else None,
+            "rss_mb": None,
+            "pss_mb": None,
+            "restarts": life.restarts,
+            "error": None if life.state is InstanceState.EXITED and life.error is None else error,
+            "exit_code": life.exit_code,
+        }
+        if process is not None:
+            taken = await asyncio.to_thread(usage, process.pid)
+            if taken is not None:
+                row |= {"rss_mb": taken.rss_mb, "pss_mb": taken.pss_mb}
+        return row
+
+
+def open_positions(row: dict[str, Any]) -> int | None:
+    """Tell how many positions a row shows; None when it does not say."""
+    count = row.get("open_positions")
+    return count if isinstance(count, int) else None

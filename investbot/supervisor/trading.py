@@ -1,0 +1,103 @@
+"""Verbs that reach into a running instance: pause, resume, flatten, panic, close, size, allocate."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any, Literal
+
+from investbot.control.messages import AllocateArgs, CloseArgs, InstanceRequest, PanicArgs, SizeArgs, WaitArgs
+from investbot.domain.errors import TryAgain
+from investbot.supervisor import capital
+from investbot.supervisor.cooldown import Cooldown
+from investbot.supervisor.fleet import Fleet
+from investbot.supervisor.lines import Line, each, good
+from investbot.supervisor.rows import Rows, open_positions
+
+_ANSWER_S = 15.0
+
+
+class Trading:
+    """Hands an operator's wishes to the instances; the engine of each decides like for any other fact."""
+
+    def __init__(self, fleet: Fleet, rows: Rows, cooldown: Cooldown) -> None:
+        """Act on `fleet`."""
+        self._fleet = fleet
+        self._rows = rows
+        self._cooldown = cooldown
+
+    async def wish(self, action: Literal["pause", "resume"], names: list[str], by: str) -> list[Line]:
+        """Pause or resume entries; exits go on all the time."""
+
+        async def one(name: str) -> Line:
+            await self._ask(name, InstanceRequest(action=action, by=by))
+            return good(name, "entries paused, exits go on" if action == "pause" else "resumed")
+
+        return await each(names, one)
+
+    async def flatten(self, names: list[str], args: WaitArgs | PanicArgs, *, verb: str = "flatten") -> list[Line]:
+        """Cancel orders, sell to cash and prove that nothing is left."""
+        if verb == "panic":
+            self._cooldown.take("panic", "", self._fleet.tools.now())
+
+        async def one(name: str) -> Line:
+            if verb == "flatten":
+                self._cooldown.take("flatten", name, self._fleet.tools.now())
+            return await self._flatten(name, args)
+
+        return await each(names, one)
+
+    async def close(self, args: CloseArgs) -> Any:
+        """Close one position at the market; give what the instance answers."""
+        self._cooldown.take("close", args.name, self._fleet.tools.now())
+        return await self._ask(args.name, InstanceRequest(action="close", symbol=args.symbol, by=args.by))
+
+    async def size(self, args: SizeArgs) -> Any:
+        """Give the quantity that the rules allow for a stop at this price."""
+        request = InstanceRequest(action="size", symbol=args.symbol, stop=args.stop, by=args.by)
+        return await self._ask(args.name, request)
+
+    async def allocate(self, args: AllocateArgs) -> Line:
+        """Change an allocation: the running instance first, for it may refuse, then its configuration."""
+        outside = self._fleet.tools.outside
+        keeper = await self._fleet.find(args.name)
+        amount = Decimal(args.amount)
+        others = [name for name in await self._fleet.names() if name != args.name]
+        recipes = await asyncio.gather(*(asyncio.to_thread(outside.recipe, name) for name in others))
+        figures = {name: recipe.capital for name, recipe in zip(others, recipes, strict=True)}
+        capital.allocate(args.name, amount, figures, await asyncio.to_thread(outside.fleet_capital))
+        if keeper.life.alive:
+            await self._ask(args.name, InstanceRequest(action="allocate", amount=args.amount, by=args.by))
+        await asyncio.to_thread(outside.allocate, args.name, amount)
+        return good(args.name, f"capital is now {args.amount}", capital=args.amount)
+
+    async def _ask(self, name: str, request: InstanceRequest, timeout_s: float = _ANSWER_S) -> Any:
+        keeper = await self._fleet.find(name)
+        if not keeper.life.alive:
+            raise TryAgain(f"{name} is {keeper.life.state.value}; start it first with `investbot start {name}`.")
+        return await self._fleet.tools.hub.ask(name, request, timeout_s)
+
+    async def _flatten(self, name: str, args: WaitArgs | PanicArgs) -> Line:
+        keeper = await self._fleet.find(name)
+        hub = self._fleet.tools.hub
+        if keeper.life.alive:
+            await self._ask(name, InstanceRequest(action="flatten", by=args.by), args.timeout_s)
+            await hub.until(name, lambda row: open_positions(row) == 0, args.timeout_s)
+            heard = hub.last(name)
+            row = heard.row if heard and keeper.life.alive else await self._rows.stored(name)
+        else:
+            row = await self._rows.stored(name)
+            if open_positions(row) != 0:
+                row = await asyncio.to_thread(self._fleet.tools.outside.flatten, name)
+        return _proof(name, row)
+
+
+def _proof(name: str, row: dict[str, Any]) -> Line:
+    """Say whether an instance is flat; less than one lot cannot be sold and counts as flat."""
+    left, dust = open_positions(row), row.get("dust") or {}
+    more = {"open_positions": left, "dust": dust}
+    if left == 0:
+        return good(name, "flat" if not dust else f"flat; less than one lot is left of {', '.join(dust)}", **more)
+    what = "does not say what it holds" if left is None else f"still holds {left} position{'s' if left > 1 else ''}"
+    message = f"{name} {what}; look with `investbot positions {name}` and flatten again."
+    return {"name": name, "ok": False, "exit_code": TryAgain.exit_code, "message": message, **more}

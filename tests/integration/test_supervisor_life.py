@@ -1,0 +1,279 @@
+"""Start, stop, crash, hang and restart of real processes under a supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from investbot.domain.errors import ConfigError, TryAgain, UsageError
+from tests.integration.supervision import (
+    KEY,
+    Call,
+    FolderOutside,
+    alive,
+    eventually,
+    make_home,
+    make_instance,
+    pids,
+    state,
+    supervising,
+    until,
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return make_home(tmp_path / "home")
+
+
+async def test_start_status_stop(home: Path) -> None:
+    make_instance(home, "alpha")
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert line == {"name": "alpha", "ok": True, "exit_code": 0, "message": "running", "state": "RUNNING"}
+        row = await state(call, "alpha")
+        assert row["state"] == "RUNNING"
+        assert row["pid"] == pids(home, "alpha")[0]
+        assert row["heartbeat_age_s"] < 2
+        assert row["rss_mb"] > 1
+        (line,) = await call("start", names=["alpha"])
+        assert line["ok"]
+        assert line["message"] == "already running"
+        (line,) = await call("stop", names=["alpha"])
+        assert line["ok"]
+        assert line["state"] == "STOPPED"
+        assert not alive(pids(home, "alpha")[0])
+        row = await state(call, "alpha")
+        assert (row["state"], row["pid"], row["heartbeat_age_s"]) == ("STOPPED", None, None)
+    assert len(pids(home, "alpha")) == 1
+
+
+async def test_the_key_comes_on_a_pipe_and_the_environment_is_clean(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVESTBOT_CANARY_SECRET", "canary-of-the-environment")
+    make_instance(home, "alpha")
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        pid = pids(home, "alpha")[0]
+        assert os.getsid(pid) == pid
+    seen = json.loads((home / "instances" / "alpha" / "seen").read_text())
+    assert seen["key"] == KEY.hex()
+    assert KEY.hex() not in json.dumps(seen["argv"])
+    assert "canary-of-the-environment" not in json.dumps(seen["env"])
+
+
+async def test_kill_9_is_backoff_and_then_it_runs_again(home: Path) -> None:
+    make_instance(home, "alpha")
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        os.kill(pids(home, "alpha")[0], signal.SIGKILL)
+        await until(call, "alpha", "RUNNING")
+        await eventually(lambda: len(pids(home, "alpha")) == 2)
+        row = await until(call, "alpha", "RUNNING")
+        assert row["restarts"] == 1
+        assert not alive(pids(home, "alpha")[0])
+
+
+async def test_a_crash_loop_is_parked_with_the_reason_and_stays_so(home: Path) -> None:
+    make_instance(home, "alpha", {"exit": 70, "after_s": 0.1, "message": "Its invariant broke."})
+    async with supervising(home) as (_, call):
+        row = await until_parked(call)
+        assert "Parked after 3 failures" in row["error"]
+        assert "Its invariant broke." in row["error"]
+        assert len(pids(home, "alpha")) == 3
+    async with supervising(home, restore=True) as (_, call):
+        row = await state(call, "alpha")
+        assert row["state"] == "FATAL"
+        assert "Its invariant broke." in row["error"]
+        assert len(pids(home, "alpha")) == 3
+
+
+async def until_parked(call: Call) -> dict[str, Any]:
+    await call("start", names=["alpha"])
+    return await until(call, "alpha", "FATAL")
+
+
+@pytest.mark.parametrize("code", [77, 78])
+async def test_what_only_an_operator_can_cure_parks_at_once(home: Path, code: int) -> None:
+    make_instance(home, "alpha", {"exit": code, "message": "The profile is wrong; edit it.", "silent": True})
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert (line["ok"], line["exit_code"], line["state"]) == (False, code, "FATAL")
+        assert line["message"] == "The profile is wrong; edit it."
+        await asyncio.sleep(0.5)
+        assert len(pids(home, "alpha")) == 1
+
+
+async def test_short_work_is_exited_with_success(home: Path) -> None:
+    make_instance(home, "alpha", {"exit": 0})
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert (line["ok"], line["state"]) == (True, "EXITED")
+        await asyncio.sleep(0.3)
+        row = await state(call, "alpha")
+        assert (row["state"], row["error"], len(pids(home, "alpha"))) == ("EXITED", None, 1)
+
+
+async def test_a_crash_without_a_word_tells_the_last_line_of_stderr(home: Path) -> None:
+    folder = make_instance(home, "alpha")
+    (folder / "behave.json").write_text("not json")
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert not line["ok"]
+        assert line["exit_code"] == 70
+        assert "JSONDecodeError" in line["message"]
+
+
+async def test_a_hung_loop_is_aborted_and_started_anew(home: Path) -> None:
+    make_instance(home, "alpha", {"hang_after_s": 0.3, "times": 1})
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        await eventually(lambda: len(pids(home, "alpha")) == 2)
+        row = await until(call, "alpha", "RUNNING")
+        assert row["restarts"] == 1
+
+
+async def test_sigterm_ignored_is_killed_after_the_time(home: Path) -> None:
+    make_instance(home, "alpha", {"deaf": True})
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        (line,) = await call("stop", names=["alpha"])
+        assert line["ok"]
+        assert "exit code -9" in line["message"]
+        assert not alive(pids(home, "alpha")[0])
+        await asyncio.sleep(0.5)
+        assert (await state(call, "alpha"))["state"] == "STOPPED"
+        assert len(pids(home, "alpha")) == 1
+
+
+async def test_a_stop_in_backoff_is_never_undone(home: Path) -> None:
+    make_instance(home, "alpha", {"exit": 1, "silent": True}, restart={"backoff_s": 0.3, "limit": 50})
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert line["state"] == "BACKOFF"
+        (line,) = await call("stop", names=["alpha"])
+        assert line["state"] == "STOPPED"
+        before = len(pids(home, "alpha"))
+        await asyncio.sleep(1)
+        assert len(pids(home, "alpha")) == before
+
+
+async def test_restart_gives_a_new_process(home: Path) -> None:
+    make_instance(home, "alpha")
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        (line,) = await call("restart", names=["alpha"])
+        assert line["state"] == "RUNNING"
+        first, second = pids(home, "alpha")
+        assert alive(second)
+        assert not alive(first)
+        await call("stop", names=["alpha"])
+        (line,) = await call("restart", names=["alpha"])
+        assert line["state"] == "RUNNING"
+
+
+async def test_several_names_get_a_line_each(home: Path) -> None:
+    make_instance(home, "alpha")
+    make_instance(home, "beta", {"exit": 78, "message": "Edit it.", "silent": True})
+    make_instance(home, "gamma", broken="The file is wrong.")
+    async with supervising(home) as (_, call):
+        lines = await call("start", names=["alpha", "nobody", "beta", "gamma"])
+        assert [(line["name"], line["exit_code"]) for line in lines] == [
+            ("alpha", 0),
+            ("nobody", 66),
+            ("beta", 78),
+            ("gamma", 78),
+        ]
+        assert (await state(call, "gamma"))["state"] == "STOPPED"
+        with pytest.raises(UsageError, match="Say which"):
+            await call("start")
+        assert [row["name"] for row in await call("status")] == ["alpha", "beta", "gamma"]
+
+
+async def test_capital_that_is_not_there_is_refused(home: Path) -> None:
+    make_instance(home, "alpha", capital="60")
+    make_instance(home, "beta", capital="60")
+    (home / "fleet.json").write_text('"100"')
+    async with supervising(home) as (_, call):
+        lines = await call("start", all=True)
+        assert sorted(line["exit_code"] for line in lines) == [0, 78]
+        with pytest.raises(ConfigError, match="40 of it is free"):
+            await call("allocate", name="alpha", amount="50")
+        assert (await call("allocate", name="alpha", amount="40"))["ok"]
+        assert all(line["ok"] for line in await call("start", all=True))
+
+
+async def test_real_money_asks_first_and_is_remembered(home: Path) -> None:
+    make_instance(home, "alpha", live=True)
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert line["exit_code"] == 64
+        assert "--yes" in line["message"]
+        (line,) = await call("start", names=["alpha"], yes=True)
+        assert line["exit_code"] == 75  # the cool-down of a dangerous verb
+        await asyncio.sleep(0.3)
+        (line,) = await call("start", names=["alpha"], yes=True)
+        assert line["ok"]
+        await call("stop", names=["alpha"])
+        await asyncio.sleep(0.3)
+        (line,) = await call("start", names=["alpha"])
+        assert line["ok"]
+
+
+async def test_down_stops_all_and_up_restores_them(home: Path) -> None:
+    make_instance(home, "alpha", open_positions=2)
+    make_instance(home, "beta")
+    make_instance(home, "gamma")
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha", "beta"])
+        lines = await call("down")
+        assert {line["name"]: line["state"] for line in lines} == {"alpha": "STOPPED", "beta": "STOPPED"}
+        assert "2 positions stay open" in lines[0]["message"]
+        assert "stops" in lines[0]["message"]
+    assert not (home / "run" / "supervisor.sock").exists()
+    async with supervising(home) as (_, call):
+        assert {row["state"] for row in await call("status")} == {"STOPPED"}
+    async with supervising(home, restore=True) as (_, call):
+        await until(call, "alpha", "RUNNING")
+        await until(call, "beta", "RUNNING")
+        assert (await state(call, "gamma"))["state"] == "STOPPED"
+
+
+async def test_files_are_private(home: Path) -> None:
+    make_instance(home, "alpha")
+    (home / "run").chmod(0o755)
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        for path in (home / "run").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+async def test_an_instance_made_later_is_found(home: Path) -> None:
+    outside = FolderOutside(home)
+    async with supervising(home, outside=outside) as (_, call):
+        assert await call("status") == []
+        make_instance(home, "alpha")
+        assert (await call("reload"))["names"] == ["alpha"]
+        assert outside.reloads == 1
+        (line,) = await call("start", names=["alpha"])
+        assert line["ok"]
+
+
+async def test_dangerous_verbs_cool_down(home: Path) -> None:
+    make_instance(home, "alpha")
+    async with supervising(home, cooldown_s=5.0) as (_, call):
+        await call("start", names=["alpha"])
+        assert (await call("flatten", names=["alpha"]))[0]["ok"]
+        (line,) = await call("flatten", names=["alpha"])
+        assert line["exit_code"] == 75
+        await call("panic")
+        with pytest.raises(TryAgain, match="just now"):
+            await call("panic")
