@@ -1,0 +1,54 @@
+"""The lock that a process holds on an instance's home for life: nobody else can ever trade for it meanwhile."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from investbot.domain.errors import TryAgain
+
+_MODE = 0o600
+
+
+class InstanceLock:
+    """Holds `path` locked from `take` to `release`; the kernel lets go when the process dies, however it dies."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._descriptor = -1
+
+    def take(self) -> None:
+        """Lock the home and write this process's id into it; TryAgain when another process has it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise TryAgain(
+                f"{self._name} is already running (pid {holder}); `investbot stop {self._name}` ends it."
+            ) from error
+        # Written over in place and never truncated: a full disk must not keep an instance from starting.
+        os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go; safe to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock; TryAgain when another process has it."""
+        self.take()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go."""
+        self.release()

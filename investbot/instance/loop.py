@@ -1,0 +1,189 @@
+"""The loop: one fact at a time through the engine, durable before anything leaves the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from investbot.control.messages import InstanceRequest
+from investbot.domain.errors import DataError, TryAgain, UsageError
+from investbot.domain.events import Event
+from investbot.domain.facts import OperatorRequest, SourceEnded, Timer
+from investbot.domain.market import Candle, Millis
+from investbot.engine.engine import Engine
+from investbot.instance import desk
+from investbot.instance.desk import Asked
+from investbot.instance.inbox import Inbox
+from investbot.instance.journal import Journal
+from investbot.instance.parts import Market
+from investbot.ports.venue import MarketFact, Venue
+
+
+class Stopped(Exception):
+    """An operator or the supervisor wants the instance to end."""
+
+
+class Failed:
+    """An error of a task beside the loop, on its way into it."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Tick:
+    """Time may have passed on the venue."""
+
+
+Item = MarketFact | Asked | Failed | Tick | None
+
+
+class Loop:
+    """Works on what comes out of the inbox until the source ends, someone asks to stop, or an error."""
+
+    def __init__(self, name: str, engine: Engine, market: Market, venue: Venue, journal: Journal, bound: int) -> None:
+        self._name = name
+        self._engine = engine
+        self._market = market
+        self._venue = venue
+        self._journal = journal
+        self._inbox: Inbox[Item] = Inbox(bound)
+        self._waiting: list[Asked] = []
+        self._early: list[MarketFact] = []
+        self._last_at: Millis = max(engine.state.last_at, engine.state.last_candle_at)
+        self._stopping = False
+        self.candles = 0
+        """How many candles this process has worked on."""
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait in the inbox."""
+        return self._inbox.waiting
+
+    async def put(self, fact: MarketFact) -> None:
+        """Bring a market fact in, as soon as there is room for it."""
+        await self._inbox.put(fact)
+
+    def tick(self) -> None:
+        """Say that time may have passed."""
+        self._inbox.put_now(Tick())
+
+    def fail(self, error: BaseException) -> None:
+        """Let the loop end with an error that happened beside it."""
+        self._inbox.put_now(Failed(error))
+
+    def stop(self) -> None:
+        """Let the loop end after the fact at hand; what waits is for the next start."""
+        self._stopping = True
+        self._inbox.put_now(None)
+
+    async def ask(self, request: InstanceRequest) -> Any:
+        """Put an operator's request in and wait for its answer; InvestBotError when nothing comes of it."""
+        asked = Asked(request, asyncio.get_running_loop().create_future())
+        self._inbox.put_now(asked)
+        return await asked.answer
+
+    async def work(self) -> None:
+        """Work until the source has ended; `Stopped` on request, else the error that came up."""
+        inbox = self._inbox
+        while not self._stopping:
+            item = await inbox.get()
+            if isinstance(item, Candle):
+                self._on_candle(item)
+            elif isinstance(item, SourceEnded):
+                self._on_fact(item)
+                return
+            else:
+                self._on_other(item)
+            # While more waits behind, one transaction takes several facts; a quiet market gets one for each.
+            if self._journal.is_full or not inbox.waiting:
+                self.commit()
+        raise Stopped
+
+    def commit(self) -> Sequence[tuple[int, Event]]:
+        """Make all events so far durable, publish them, answer whoever waited for them; LedgerError."""
+        numbered = self._journal.commit()
+        if self._waiting and numbered:
+            state = self._engine.state
+            for asked in [each for each in self._waiting if desk.is_settled(each.request, state)]:
+                self._waiting.remove(asked)
+                asked.grant(desk.answer(asked.request, state, numbered))
+        return numbered
+
+    def dismiss(self) -> None:
+        """Tell everybody who still waits that the instance ends."""
+        left = [item for item in self._inbox.drain() if isinstance(item, Asked)]
+        for asked in (*self._waiting, *left):
+            asked.refuse(TryAgain(f"{self._name} is stopping; ask again once it runs."))
+
+    def _on_candle(self, candle: Candle) -> None:
+        if not self._engine.state.begun:
+            self._journal.add(self._engine.begin(candle.opened_at))
+        events = self._market.step(candle)
+        self.candles += 1
+        self._last_at = max(self._last_at, candle.at)
+        self._journal.reach(candle)
+        if events:
+            self._journal.add(events)
+        if self._early:
+            early, self._early = self._early, []
+            for fact in early:
+                self._on_fact(fact)
+
+    def _on_other(self, item: Item) -> None:
+        match item:
+            case Asked():
+                self._on_request(item)
+            case Failed():
+                self.commit()
+                raise item.error
+            case Tick():
+                self._on_tick()
+            case None:
+                pass
+            case _ if self._engine.state.begun:
+                self._on_fact(item)
+            case _:
+                self._early.append(item)
+
+    def _on_fact(self, fact: MarketFact | OperatorRequest | Timer) -> list[Event]:
+        """Let the engine conclude; without a first candle there is no capital to conclude anything about."""
+        if not self._engine.state.begun:
+            return []
+        self._last_at = max(self._last_at, fact.at)
+        events = self._market.handle(fact)
+        self._journal.add(events)
+        return events
+
+    def _on_tick(self) -> None:
+        """Tell the engine the time where it has moved since the last fact; candles that wait tell it better."""
+        now = self._venue.now()
+        if now > self._last_at and not self._inbox.market_waiting:
+            self._on_fact(Timer(now))
+
+    def _on_request(self, asked: Asked) -> None:
+        state, request = self._engine.state, asked.request
+        if not state.begun:
+            asked.refuse(TryAgain(f"{self._name} has not seen its first candle yet; ask again in a moment."))
+        elif request.action == "size":
+            self._size(asked)
+        else:
+            self.commit()
+            error = desk.refusal(self._on_fact(desk.as_fact(request, self._moment())))
+            told = self.commit()
+            if error is not None:
+                asked.refuse(error)
+            elif desk.is_settled(request, state):
+                asked.grant(desk.answer(request, state, told))
+            else:
+                self._waiting.append(asked)
+
+    def _size(self, asked: Asked) -> None:
+        try:
+            asked.grant(desk.size(self._engine, asked.request))
+        except (UsageError, DataError) as error:
+            asked.refuse(error)
+
+    def _moment(self) -> Millis:
+        """When a request counts as made: now on the venue, but never ahead of candles that still wait here."""
+        return self._last_at if self._inbox.market_waiting else max(self._last_at, self._venue.now())

@@ -1,0 +1,129 @@
+"""Start and crash recovery are one path: replay the ledger, then let the candles it knew of warm the indicators.
+
+Idempotent: a start that is cut short anywhere leaves nothing behind, and the next one finds the same ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
+
+from investbot.domain.errors import DataError, InvariantError
+from investbot.domain.market import Candle, Cursor, Millis
+from investbot.domain.times import rfc3339
+from investbot.engine.engine import Engine
+from investbot.engine.state import EngineState
+from investbot.ports.ledger import Ledger
+from investbot.ports.venue import MarketFact
+
+_PAUSE_EVERY = 256
+"""Candles between two breaths, in which heartbeats go out and a stop is heard."""
+
+
+def replay(engine: Engine, ledger: Ledger) -> int:
+    """Apply all recorded events to a fresh engine; return the last seq. InvariantError for a ledger not whole."""
+    seq = 0
+    try:
+        for recorded in ledger.events():
+            if recorded.seq != seq + 1:
+                raise InvariantError(
+                    f"The ledger has a hole after event {seq}; restore a backup, or see `investbot doctor`."
+                )
+            engine.apply(recorded.event)
+            seq = recorded.seq
+    except KeyError as error:
+        raise InvariantError(
+            f"Event {seq + 1} of the ledger speaks of {error}, which no earlier event mentions; restore a backup."
+        ) from error
+    check(engine.state)
+    return seq
+
+
+def check(state: EngineState) -> None:
+    """Refuse a state that no sequence of honest events leads to; InvariantError."""
+    if not state.begun:
+        return
+    if state.cash < 0:
+        raise InvariantError(f"The ledger adds up to {state.cash} cash, which cannot be; see `investbot doctor`.")
+    if state.capital <= 0:
+        raise InvariantError(f"The ledger adds up to a capital of {state.capital}, which cannot be.")
+    for holding in state.holdings.values():
+        open_sells: Decimal = sum(
+            (
+                each.remaining
+                for each in state.reducing_orders(holding.plan.plan_id)
+                if each.order.stop_price is not None
+            ),
+            Decimal(0),
+        )
+        if holding.quantity < 0 or holding.sold > holding.bought or open_sells > holding.bought:
+            raise InvariantError(
+                f"The ledger sells more {holding.plan.symbol} than plan {holding.plan.plan_id} ever bought; "
+                "see `investbot doctor`."
+            )
+
+
+class Line:
+    """The order in which the candles of several symbols are told: by closing time, then as the profile lists them."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self._places = {symbol: place for place, symbol in enumerate(symbols)}
+
+    def place(self, mark: Candle | Cursor) -> tuple[Millis, int]:
+        """Give the place of a candle or cursor in the line; DataError for a symbol that is not traded here."""
+        place = self._places.get(mark.symbol)
+        if place is None:
+            raise DataError(
+                f"The ledger goes on at {mark.symbol}, which this instance no longer trades; "
+                "add it to market.symbols again with `investbot config set`."
+            )
+        return mark.opened_at, place
+
+
+async def warm(
+    engine: Engine, stream: AsyncIterator[MarketFact], line: Line, cursor: Cursor
+) -> tuple[int, Sequence[MarketFact]]:
+    """Feed the candles up to and including `cursor` to the engine, which decides nothing on them.
+
+    Returns how many there were, and what came that belongs behind them (facts other than candles, and at most one
+    candle). DataError when the market no longer shows what is held.
+    """
+    goal = line.place(cursor)
+    count = 0
+    later: list[MarketFact] = []
+    async for fact in stream:
+        if not isinstance(fact, Candle):
+            later.append(fact)
+            continue
+        place = line.place(fact)
+        if place > goal:
+            later.append(fact)
+            break
+        engine.warm(fact)
+        count += 1
+        if place == goal:
+            break
+        if count % _PAUSE_EVERY == 0:
+            await asyncio.sleep(0)
+    else:
+        raise DataError(
+            f"The candles end before {rfc3339(cursor.opened_at)}, up to which the ledger knows {cursor.symbol}; "
+            "give the instance the same data as before."
+        )
+    _seen(engine.state, cursor)
+    return count, later
+
+
+def _seen(state: EngineState, cursor: Cursor) -> None:
+    for holding in state.holdings.values():
+        if holding.quantity and holding.plan.symbol not in state.marks:
+            raise DataError(
+                f"{holding.plan.symbol} is held, but the market has no candle of it by {rfc3339(cursor.opened_at)}; "
+                "give the instance the same data as before."
+            )
+
+
+def anchors(state: EngineState) -> Mapping[str, Millis]:
+    """With which opening time each symbol's series has to begin, as the ledger has it."""
+    return dict(state.anchors)

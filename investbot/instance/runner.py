@@ -1,0 +1,218 @@
+"""The life of an instance process: everything opened in order, the loop, everything closed in order.
+
+Start: link and heartbeat, venue, replay, warm-up, stream. End: flag, stream, pending writes, link, ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from investbot.control.messages import InstanceRequest
+from investbot.domain.errors import InvariantError, InvestBotError, TryAgain
+from investbot.domain.facts import SourceEnded
+from investbot.instance import desk, recovery
+from investbot.instance.ending import Ending
+from investbot.instance.heartbeat import BEAT_S, Phase, Pulse, status_row
+from investbot.instance.journal import Journal
+from investbot.instance.loop import Loop, Stopped
+from investbot.instance.parts import Parts
+from investbot.ports.venue import MarketFact
+
+_LOG = logging.getLogger("investbot.instance")
+_GROUP = 256
+"""Most events that one transaction takes while candles wait behind them."""
+_CLOSE_S = 3.0
+"""Seconds that the venue has for its goodbye."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+T = TypeVar("T")
+
+
+def guarded(name: str, work: Callable[[], Ending], report: Callable[[Ending], None]) -> int:
+    """Do `work` and report how it ended, whatever happens in it; return the exit code."""
+    try:
+        ending = work()
+        _LOG.info("ended", extra={"fields": {"message": ending.message, "exit_code": ending.exit_code}})
+    except InvestBotError as error:
+        ending = Ending.failed(name, error)
+        _LOG.error("failed", extra={"fields": {"message": ending.message, "exit_code": ending.exit_code}})
+    except Exception as error:  # noqa: BLE001 - the one place where an instance's bugs end up
+        ending = Ending.failed(name, error)
+        _LOG.critical("crashed", exc_info=error, extra={"fields": {"exit_code": ending.exit_code}})
+    report(ending)
+    return ending.exit_code
+
+
+class Runner:
+    """Hosts one engine from start to end; `run` it once."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._name = parts.identity.name
+        self._stop_asked = asyncio.Event()
+        self._link = parts.make_link(self.serve)
+        self._jobs = parts.make_jobs(self._fail)
+        self._phase = Phase.STARTING
+        self._stream: AsyncIterator[MarketFact] | None = None
+        self._loop: Loop | None = None
+        self._summary: Callable[[], dict[str, Any]] = dict
+        self._broken: BaseException | None = None
+        self._began = self._beaten = parts.clock.monotonic()
+
+    async def run(self) -> Ending:
+        """Work until the source ends, someone asks to stop, or an error (which is raised once all is closed)."""
+        events = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            events.add_signal_handler(number, self.stop)
+        beside = [self._beside(self._link.run())]
+        self._jobs.every(BEAT_S, self._beat, "beat")
+        self._jobs.start()
+        try:
+            loop, stream = await self._or_stop(self._start())
+            beside.append(self._beside(self._read(loop, stream)))
+            self._jobs.every(self._parts.poll_s, self._parts.venue.poll, "poll")
+            self._jobs.every(self._parts.poll_s, self._tick, "timer")
+            await loop.work()
+            ending = Ending.done(f"{self._name} has worked through all its candles.")
+            loop.commit()
+        except Stopped:
+            ending = Ending.done(f"{self._name} was stopped.")
+            if self._loop is not None:
+                self._loop.commit()
+        finally:
+            self._phase = Phase.STOPPING
+            await self._close(*beside)
+            for number in _SIGNALS:
+                events.remove_signal_handler(number)
+        return ending
+
+    def stop(self) -> None:
+        """Ask for an orderly end: the fact at hand is finished, the rest waits for the next start."""
+        if not self._stop_asked.is_set():
+            _LOG.info("stop_asked")
+            self._stop_asked.set()
+            if self._loop is not None:
+                self._loop.stop()
+
+    async def serve(self, request: InstanceRequest) -> Any:
+        """Do what the supervisor asks and give the answer; InvestBotError when it cannot be done."""
+        if request.action == "stop":
+            self.stop()
+            return {"action": "stop"}
+        desk.check(request, self._parts.identity.symbols, self._name)
+        if self._loop is None or self._phase is not Phase.READY or self._stop_asked.is_set():
+            doing = "stopping" if self._stop_asked.is_set() else self._phase.value
+            raise TryAgain(f"{self._name} is {doing}; ask again once it runs.")
+        return await self._loop.ask(request)
+
+    async def _start(self) -> tuple[Loop, AsyncIterator[MarketFact]]:
+        """Open the venue, replay the ledger, warm the indicators; give the loop and the stream it goes on with."""
+        parts = self._parts
+        instruments = await parts.venue.open(parts.identity.symbols)
+        self._phase = Phase.WARMING
+        engine = parts.make_engine(instruments)
+        seq = recovery.replay(engine, parts.ledger)
+        cursor = parts.ledger.cursor()
+        self._stream = stream = parts.venue.facts(recovery.anchors(engine.state), cursor)
+        warmed: int = 0
+        later: Sequence[MarketFact] = ()
+        if cursor is not None:
+            warmed, later = await recovery.warm(engine, stream, recovery.Line(parts.identity.symbols), cursor)
+        journal = Journal(parts.ledger, self._link, _GROUP)
+        self._loop = loop = Loop(
+            self._name, engine, parts.make_market(engine), parts.venue, journal, max(parts.inbox_bound, len(later))
+        )
+        for fact in later:
+            await loop.put(fact)
+        self._summary = engine.summary
+        self._phase = Phase.READY
+        if self._broken is not None:
+            loop.fail(self._broken)
+        _LOG.info("ready", extra={"fields": {"replayed": seq, "warmed": warmed, **parts.venue.health()}})
+        await self._beat()
+        return loop, stream
+
+    async def _close(self, *beside: asyncio.Task[None]) -> None:
+        """End in order: stream, whoever waits, link, ledger; what was durable stays so whatever fails here."""
+        dialling, *reading = beside
+        self._jobs.close()
+        try:
+            for task in reading:
+                await _end(task)
+            if isinstance(self._stream, AsyncGenerator):
+                await self._stream.aclose()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._parts.venue.close()
+        finally:
+            if self._loop is not None:
+                self._loop.dismiss()
+            await self._beat()
+            await self._link.flush()
+            await _end(dialling)
+            self._parts.ledger.close()
+
+    async def _or_stop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` unless a stop is asked for first, which breaks it off and raises `Stopped`."""
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop_asked.wait())
+        try:
+            await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Stopped
+            return task.result()
+        finally:
+            await _end(stopped)
+            await _end(task)
+
+    async def _read(self, loop: Loop, stream: AsyncIterator[MarketFact]) -> None:
+        """Bring market facts in, no faster than they are worked on."""
+        async for fact in stream:
+            await loop.put(fact)
+            if isinstance(fact, SourceEnded):
+                return
+        raise InvariantError(f"The candles of {self._name} ended without a word from their venue.")
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work` beside the loop; its failure is the loop's."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._look_at)
+        return task
+
+    def _look_at(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Let the loop end with an error that happened beside it."""
+        self._broken = error
+        if self._loop is not None:
+            self._loop.fail(error)
+
+    async def _tick(self) -> None:
+        if self._loop is not None:
+            self._loop.tick()
+
+    async def _beat(self) -> None:
+        now = self._parts.clock.monotonic()
+        lag_ms = max(0.0, (now - self._beaten - BEAT_S) * 1000)
+        self._beaten = now
+        loop = self._loop
+        pulse = Pulse(now - self._began, lag_ms, loop.waiting if loop else 0, loop.candles if loop else 0)
+        self._link.status(
+            status_row(self._parts.identity, self._phase, self._summary(), pulse, self._parts.venue.health())
+        )
+
+
+async def _end(task: asyncio.Future[Any]) -> None:
+    """Cancel a task and wait for its end; its own failure, if it had one, was told elsewhere."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()
