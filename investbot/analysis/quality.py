@@ -15,37 +15,33 @@ class OutlierFilter:
     bar (no range) is no outlier.
     """
 
-    __slots__ = ("_factor", "_floor", "_last", "_usual", "_weight")
+    __slots__ = ("_factor", "_floor", "_gain", "_keep", "_last", "_threshold")
 
     def __init__(self, factor: float = 12.0, floor: float = 0.05, memory: int = 50) -> None:
         """Take the threshold's `factor` and `floor` (a fraction), and the `memory` of the mean in bars."""
         self._factor = factor
         self._floor = floor
-        self._weight = 1.0 / memory
-        self._usual = floor
+        self._keep = 1.0 - 1.0 / memory
+        self._gain = factor / memory
+        self._threshold = factor * floor  # factor * the usual move, carried as one number
         self._last = 0.0
 
     def review(self, bar: Bar) -> str | None:
         """Give the reason why a bar is not to be trusted, None when it is; every closed bar passes here once."""
         _, high, low, close, _ = bar
-        last = self._last
         if low <= 0.0:
             return f"its low of {low:g} is not a price"
+        last = self._last or close
         self._last = close
-        if last == 0.0:
-            return None
         up = high / last
         down = last / low
-        rose = up > down
-        move = up - 1.0 if rose else down - 1.0
-        usual = self._usual
-        threshold = self._factor * usual
+        move = up - 1.0 if up > down else down - 1.0
+        threshold = self._threshold
         if move <= threshold or move <= self._floor:
-            self._usual = usual + (move - usual) * self._weight
+            self._threshold = threshold * self._keep + move * self._gain
             return None
-        self._usual = usual + (threshold - usual) * self._weight
-        way = "up" if rose else "down"
+        self._threshold = threshold * self._keep + threshold * self._gain
         return (
-            f"it moved {way} by a factor of {move + 1.0:.6g} from the last close {last:.8g}, "
-            f"{move / usual:.0f} times the usual move; over {self._factor:g} times is not trusted"
+            f"it moved {'up' if up > down else 'down'} by a factor of {move + 1.0:.6g} from the last close {last:.8g}, "
+            f"{move * self._factor / threshold:.0f} times the usual move; over {self._factor:g} times is not trusted"
         )
