@@ -30,6 +30,7 @@ def _capital(state: EngineState, event: e.CapitalAllocated) -> None:
     state.cash += event.change
     state.peak += event.change
     state.day_start_equity += event.change
+    state.floors = None
 
 
 def _anchored(state: EngineState, event: e.SeriesAnchored) -> None:
@@ -137,11 +138,13 @@ def _dust(state: EngineState, event: e.DustLeft) -> None:
 
 def _peak(state: EngineState, event: e.PeakRaised | e.PeakReset) -> None:
     state.peak = event.equity
+    state.floors = None
 
 
 def _day(state: EngineState, event: e.DayRolled) -> None:
     state.day = event.at // DAY
     state.day_start_equity = event.equity
+    state.floors = None
 
 
 def _trading(state: EngineState, event: e.TradingStateChanged) -> None:

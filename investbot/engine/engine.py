@@ -6,13 +6,13 @@ restarts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from investbot.domain import events as e
 from investbot.domain import facts as f
 from investbot.domain.market import DAY, Candle, Millis, Quality
-from investbot.domain.order import Fill, OrderReport
+from investbot.domain.order import DONE, Fill, OrderReport, OrderState, Role
 from investbot.domain.signal import Direction, Signal
 from investbot.engine import entries, exits, operator, orders, watch
 from investbot.engine.apply import apply
@@ -63,6 +63,15 @@ class Engine:
             self._on_candle(fact)
         else:
             self._on_other(fact)
+        return self._out
+
+    def take(self, reports: Sequence[Fill | OrderReport]) -> list[e.Event]:
+        """Handle what a venue tells in one breath: all of it is booked before anything is decided about it."""
+        self._out = []
+        for report in reports:
+            if report.at // DAY > self.state.day:
+                self._roll(report.at)
+        self._on_reports(reports)
         return self._out
 
     def summary(self) -> dict[str, Any]:
@@ -126,8 +135,10 @@ class Engine:
             plan_id = holding.plan.plan_id
             instrument = self.spec.instruments[candle.symbol]
             reducing = list(self.state.reducing_orders(plan_id))
-            self._emit_all(exits.on_candle(holding, reducing, candle, instrument, self.spec.namespace))
-            self._settle(plan_id, candle.at)
+            wanted = exits.on_candle(holding, reducing, candle, instrument, self.spec.namespace)
+            self._emit_all(wanted)
+            if wanted or not any(o.order.role is Role.STOP for o in reducing):
+                self._settle(plan_id, candle.at)
             self._watch(candle.at)
 
     def _roll(self, at: Millis) -> None:
@@ -160,10 +171,8 @@ class Engine:
         if fact.at // DAY > self.state.day and self.state.begun:
             self._roll(fact.at)
         match fact:
-            case Fill():
-                self._on_fill(fact)
-            case OrderReport():
-                self._on_report(fact)
+            case Fill() | OrderReport():
+                self._on_reports((fact,))
             case f.Alert():
                 self._on_alert(fact)
             case f.Timer():
@@ -174,22 +183,37 @@ class Engine:
                     self._settle(plan_id, fact.at)
                 self._watch(fact.at)
 
-    def _on_fill(self, fill: Fill) -> None:
+    def _on_reports(self, reports: Sequence[Fill | OrderReport]) -> None:
+        touched: dict[str, Millis] = {}
+        for report in reports:
+            plan_id = self._on_fill(report) if isinstance(report, Fill) else self._on_report(report)
+            if plan_id is not None:
+                touched[plan_id] = report.at
+        for plan_id, at in touched.items():
+            self._settle(plan_id, at)
+
+    def _on_fill(self, fill: Fill) -> str | None:
+        """Book a fill; give the plan it belongs to, None when it is not news."""
         event = orders.filled(self.state, fill, self.spec.instruments[fill.symbol], self.spec.costs)
         if event is None:
-            return
+            return None
         first = not self.state.holdings[event.plan_id].bought
         self._emit(event)
         if first:
             self._emit(e.PositionOpened(fill.at, event.plan_id, fill.symbol))
-        self._settle(event.plan_id, fill.at)
+        return event.plan_id
 
-    def _on_report(self, report: OrderReport) -> None:
+    def _on_report(self, report: OrderReport) -> str | None:
+        """Note what became of an order; give its plan where that needs attention now.
+
+        A refused order does not: asking again at once would be refused again, so its plan waits for the next candle.
+        """
         event = orders.changed(self.state, report)
-        if event is not None:
-            plan_id = self.state.orders[report.order_id].order.plan_id
-            self._emit(event)
-            self._settle(plan_id, report.at)
+        if event is None:
+            return None
+        plan_id = self.state.orders[report.order_id].order.plan_id
+        self._emit(event)
+        return plan_id if event.state in DONE and event.state is not OrderState.REJECTED else None
 
     def _on_alert(self, alert: f.Alert) -> None:
         candle = self._tracks[alert.symbol].last if alert.symbol in self._tracks else None

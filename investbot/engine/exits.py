@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from investbot.domain.events import CancelRequested, CloseRequested, DustLeft, Event, OrderPlaced, PositionClosed
@@ -125,7 +125,7 @@ def too_old(holding: Holding, at: Millis) -> bool:
 
 def on_candle(
     holding: Holding,
-    reducing: Sequence[OpenOrder],
+    reducing: Iterable[OpenOrder],
     candle: Candle,
     instrument: Instrument,
     namespace: str,

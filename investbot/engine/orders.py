@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from decimal import Decimal
 
@@ -25,8 +24,7 @@ _NEXT: dict[OrderState, frozenset[OrderState]] = {
 
 def client_order_id(namespace: str, order_id: str) -> str:
     """Name an order on the venue: the same after a restart, 24 lower-case letters and digits, valid everywhere."""
-    digest = hashlib.sha256(f"{namespace}|{order_id}".encode()).digest()
-    return "ib" + base64.b32encode(digest).decode()[:22].lower()
+    return "ib" + hashlib.sha256(f"{namespace}|{order_id}".encode()).hexdigest()[:22]
 
 
 def make_order(

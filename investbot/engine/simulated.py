@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from investbot.domain.events import CancelRequested, Event, OrderPlaced
 from investbot.domain.facts import Fact
 from investbot.domain.market import Candle
@@ -26,11 +28,9 @@ class SimulatedMarket:
     def step(self, candle: Candle) -> list[Event]:
         """Match resting orders at the open, then within the bar, then let the engine decide at the close."""
         events: list[Event] = []
-        if self._engine.state.orders:
-            for report in self._book.open(candle):
-                self._take(report, events)
-            for report in self._book.within(candle):
-                self._take(report, events)
+        if self._engine.state.orders and self._book.touched(candle):
+            self._take(self._book.open(candle), events)
+            self._take(self._book.within(candle), events)
         decided = self._engine.handle(candle)
         if decided:
             self._route(decided, events)
@@ -42,22 +42,21 @@ class SimulatedMarket:
         self._route(self._engine.handle(fact), events)
         at = fact.at
         for symbol in {o.order.symbol for o in self._engine.state.orders.values() if o.order.type is OrderType.MARKET}:
-            for report in self._book.now(symbol, self._engine.state.marks[symbol], at):
-                self._take(report, events)
+            self._take(self._book.now(symbol, self._engine.state.marks[symbol], at), events)
         return events
 
-    def _take(self, report: Fill | OrderReport, events: list[Event]) -> None:
-        self._route(self._engine.handle(report), events)
+    def _take(self, reports: Sequence[Fill | OrderReport], events: list[Event]) -> None:
+        if reports:
+            self._route(self._engine.take(reports), events)
 
     def _route(self, decided: list[Event], events: list[Event]) -> None:
-        """Hand orders and cancels to the book, and what it answers to the engine, until nothing is left to say."""
+        """Hand orders and cancels to the book, and what it answers to the engine, until nothing is left to say.
+
+        All of `decided` is applied already, so all of it is recorded before anything that follows from it.
+        """
+        events += decided
         for event in decided:
-            events.append(event)
             if isinstance(event, OrderPlaced):
-                reports = self._book.submit(event.order)
+                self._take(self._book.submit(event.order), events)
             elif isinstance(event, CancelRequested):
-                reports = self._book.cancel(event.order_id, event.at)
-            else:
-                continue
-            for report in reports:
-                self._take(report, events)
+                self._take(self._book.cancel(event.order_id, event.at), events)

@@ -12,6 +12,7 @@ from investbot.domain.order import Order, OrderState, Role
 from investbot.domain.position import ExitPlan
 from investbot.domain.signal import Direction
 from investbot.domain.states import TradingState
+from investbot.risk.breaches import Floors
 
 ZERO = Decimal(0)
 
@@ -88,6 +89,8 @@ class EngineState:
     peak: Decimal = ZERO
     day: int = -1
     day_start_equity: Decimal = ZERO
+    floors: Floors | None = None
+    """Where the loss limits lie, kept until capital, peak or day change."""
     trading_state: TradingState = TradingState.ACTIVE
     reduced_by: str = ""
     paused: dict[str, str] = field(default_factory=dict)

@@ -21,7 +21,11 @@ def equity_moved(state: EngineState, rules: RiskRules, at: Millis) -> Iterator[E
     if equity > state.peak:
         yield PeakRaised(at, equity)
     if state.trading_state is not TradingState.HALTED and state.reduced_by != "drawdown":
-        bounds = floors(capital=state.capital, day_start_equity=state.day_start_equity, peak=state.peak, rules=rules)
+        bounds = state.floors
+        if bounds is None:
+            bounds = state.floors = floors(
+                capital=state.capital, day_start_equity=state.day_start_equity, peak=state.peak, rules=rules
+            )
         broken = breach_at(equity, bounds)
         if broken is not None and broken != state.reduced_by:
             floor = bounds.drawdown if broken == "drawdown" else bounds.daily_loss

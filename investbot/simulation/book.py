@@ -21,7 +21,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum, auto
 
 from investbot.domain.market import Candle, Instrument, Millis
-from investbot.domain.order import Fill, Order, OrderReport, OrderState, OrderType, Role, TimeInForce
+from investbot.domain.order import Fill, Order, OrderReport, OrderState, OrderType, Role, Side, TimeInForce
 from investbot.domain.rules import ZERO, CostRules
 from investbot.simulation import pricing
 
@@ -102,6 +102,19 @@ class Book:
         if self._open.pop(order_id, None) is None:
             return []
         return [_report(order_id, at, OrderState.CANCELLED, "cancelled")]
+
+    def touched(self, candle: Candle) -> bool:
+        """Tell in one glance whether `candle` can execute anything; most candles cannot."""
+        for resting in self._open.values():
+            order = resting.order
+            if order.symbol != candle.symbol:
+                continue
+            if resting.kind is _Kind.OPEN:
+                return True
+            rising = (resting.kind is _Kind.STOP) is (order.side is Side.BUY)
+            if (candle.high >= resting.level) if rising else (candle.low <= resting.level):
+                return True
+        return False
 
     def open(self, candle: Candle) -> list[Happening]:
         """Execute what the open of `candle` decides: market orders, then gapped stops, then crossed limits."""

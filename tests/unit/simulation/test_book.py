@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from investbot.domain.market import MINUTE, Instrument
 from investbot.domain.order import Order, OrderState, Role
 from investbot.simulation import Book, FillPolicy
@@ -391,3 +393,21 @@ def test_an_empty_book_does_nothing() -> None:
     book = Book(COSTS, INSTRUMENTS)
     bar = flat(1, "100")
     assert (book.open(bar), book.within(bar), book.now("BTC/USDT", D(100), 0)) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "touched"),
+    [("105", "99", False), ("110", "99", True), ("105", "95", True), ("105", "95.01", False)],
+)
+def test_touched_tells_whether_a_bar_can_execute_anything(high: str, low: str, touched: bool) -> None:
+    book = holding(Book(COSTS, INSTRUMENTS))
+    book.submit(order(Role.STOP, number=2, stop="95"))
+    book.submit(order(Role.TARGET, number=3, price="110"))
+    assert book.touched(candle(3, "100", high, low, "100")) is touched
+    assert not book.touched(candle(3, "100", "200", "1", "100", symbol="ETH/USDT"))
+
+
+def test_a_market_order_is_always_touched() -> None:
+    book = holding(Book(COSTS, INSTRUMENTS))
+    book.submit(order(Role.EXIT, number=2))
+    assert book.touched(flat(3, "100"))
