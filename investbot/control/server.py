@@ -152,10 +152,19 @@ class ControlServer:
 
         with contextlib.suppress(ConnectionError):
             try:
-                result = await self._desk.answer(connection, request, parse_args(request), emit)
+                args = await self._understood(connection, request)
+                result = await self._desk.answer(connection, request, args, emit)
                 await connection.send({"id": request.id, "ok": True, "result": result})
             except InvestBotError as error:
                 await connection.send(codec.failure(request.id, error))
             except BaseException:
                 connection.abort()  # the face must not wait for an answer that never comes
                 raise
+
+    async def _understood(self, connection: Connection, request: Request) -> NoArgs:
+        """Read the arguments; what is not understood is noted and refused."""
+        try:
+            return parse_args(request)
+        except InvestBotError as error:
+            await self._desk.refused(connection, request.verb, error)
+            raise

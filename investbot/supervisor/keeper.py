@@ -19,7 +19,7 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor import lifecycle as lc
 from investbot.supervisor.hub import Hub
 from investbot.supervisor.outside import Outside
-from investbot.supervisor.processes import Process, WatchedProcess, lock_holder, lock_is_held
+from investbot.supervisor.processes import Process, lock_holder, lock_is_held
 from investbot.supervisor.spawn import Spawner, last_words
 
 LOG = logging.getLogger(__name__)
@@ -200,10 +200,10 @@ class Keeper:
     async def _bury(self, process: Process) -> None:
         code = process.reap()
         process.close()
-        said_code, message = await asyncio.to_thread(self._testament)
+        said_code, message = await asyncio.to_thread(self._testament, process.pid)
         if code is None:
             code = said_code
-        if message is None and code != 0 and isinstance(process, WatchedProcess):
+        if message is None and code is not None and code > 0:
             message = await asyncio.to_thread(last_words, self._tools.home, self.name)
         self.process = None
         LOG.info(
@@ -212,11 +212,13 @@ class Keeper:
         )
         self.tell(lc.Exited(code, message, self._tools.chance()))
 
-    def _testament(self) -> tuple[int | None, str | None]:
-        """Read what the process wrote at its end: exit code and sentence."""
+    def _testament(self, pid: int) -> tuple[int | None, str | None]:
+        """Read what the process wrote at its end: exit code and sentence; nothing from what another one wrote."""
         try:
             body = json.loads((self.folder / "exit.json").read_bytes())
-            code, message = body.get("code"), body.get("message")
+            code, message, writer = body.get("exit_code"), body.get("message"), body.get("pid", pid)
         except (OSError, ValueError, AttributeError):
+            return None, None
+        if writer != pid:
             return None, None
         return code if isinstance(code, int) else None, str(message) if message else None

@@ -52,7 +52,7 @@ class Rows:
                     "rss_mb": taken.rss_mb if taken else None,
                     "pss_mb": taken.pss_mb if taken else None,
                     "loop_lag_ms": said.get("loop_lag_ms"),
-                    "inbox": said.get("inbox"),
+                    "waiting": said.get("waiting"),
                 }
             )
         return rows

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from investbot.control.messages import AllocateArgs, CloseArgs, InstanceRequest, PanicArgs, SizeArgs, WaitArgs
 from investbot.domain.errors import TryAgain
+from investbot.domain.states import InstanceState
 from investbot.supervisor import capital
 from investbot.supervisor.cooldown import Cooldown
 from investbot.supervisor.fleet import Fleet
@@ -79,17 +80,18 @@ class Trading:
 
     async def _flatten(self, name: str, args: WaitArgs | PanicArgs) -> Line:
         keeper = await self._fleet.find(name)
-        hub = self._fleet.tools.hub
-        if keeper.life.alive:
-            await self._ask(name, InstanceRequest(action="flatten", by=args.by), args.timeout_s)
-            await hub.until(name, lambda row: open_positions(row) == 0, args.timeout_s)
-            heard = hub.last(name)
-            row = heard.row if heard and keeper.life.alive else await self._rows.stored(name)
-        else:
+        await keeper.until(lambda life: life.state is not InstanceState.STARTING, args.timeout_s)
+        if not keeper.life.alive:
             row = await self._rows.stored(name)
             if open_positions(row) != 0:
                 row = await asyncio.to_thread(self._fleet.tools.outside.flatten, name)
-        return _proof(name, row)
+            return _proof(name, row)
+        answer = await self._ask(name, InstanceRequest(action="flatten", by=args.by), args.timeout_s)
+        hub = self._fleet.tools.hub
+        await hub.until(name, lambda row: open_positions(row) == 0, args.timeout_s)
+        heard = hub.last(name)
+        row = heard.row if heard and keeper.life.alive else await self._rows.stored(name)
+        return _proof(name, row | {"dust": answer.get("dust")} if isinstance(answer, dict) else row)
 
 
 def _proof(name: str, row: dict[str, Any]) -> Line:

@@ -42,10 +42,9 @@ class Child:
             "phase": phase,
             "mode": "paper",
             "open_positions": self.open_positions,
-            "dust": self.behave.get("dust", {}),
             "paused": self.paused,
             "capital": self.capital,
-            "inbox": 0,
+            "waiting": 0,
         }
 
     async def serve(self, request: InstanceRequest) -> Any:
@@ -56,6 +55,7 @@ class Child:
             case "flatten":
                 if not self.behave.get("stubborn"):
                     self.open_positions = 0
+                return {"flat": self.open_positions == 0, "dust": self.behave.get("dust", {})}
             case "pause" | "resume":
                 self.paused = request.action == "pause"
             case "allocate":
@@ -96,7 +96,9 @@ class Child:
 
     def end(self, code: int, message: str | None) -> int:
         if message is not None or code == 0:
-            (self.folder / "exit.json").write_text(json.dumps({"code": code, "message": message, "at": 0}))
+            (self.folder / "exit.json").write_text(
+                json.dumps({"exit_code": code, "message": message, "pid": os.getpid()})
+            )
         return int(code)
 
 

@@ -1,0 +1,259 @@
+"""A supervisor is killed, doubled, lied to and sent junk; no instance ever runs twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from investbot.control import codec
+from investbot.control.address import socket_path
+from investbot.control.client import ControlClient, supervisor_answers
+from investbot.control.identity import start_time
+from investbot.control.server import HomeLock
+from investbot.domain.errors import AlreadyExists, SupervisorDown
+from tests.integration import supervision
+from tests.integration.supervision import (
+    CHILD,
+    alive,
+    eventually,
+    make_home,
+    make_instance,
+    pids,
+    state,
+    supervising,
+    until,
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return make_home(tmp_path / "home")
+
+
+@contextmanager
+def daemon(home: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A supervisor in a process of its own; at the end it is told to go down if it is still there."""
+    code = "import asyncio, sys; from pathlib import Path; from tests.integration.supervision import serve;"
+    code += "asyncio.run(serve(Path(sys.argv[1]), restore='--restore' in sys.argv))"
+    repository = Path(supervision.__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", code, str(home), *options], cwd=repository) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+async def ready(home: Path) -> None:
+    await eventually(lambda: supervisor_answers(home))
+
+
+def ask(home: Path, verb: str, **args: Any) -> Any:
+    with ControlClient(home, timeout_s=30) as client:
+        return client.call(verb, **args)
+
+
+def row_of(home: Path, name: str) -> dict[str, Any]:
+    (row,) = ask(home, "status", names=[name])
+    assert isinstance(row, dict)
+    return row
+
+
+async def test_instances_outlive_a_killed_supervisor_and_are_found_again(home: Path) -> None:
+    make_instance(home, "alpha")
+    make_instance(home, "beta")
+    with daemon(home) as process:
+        await ready(home)
+        assert all(line["ok"] for line in ask(home, "start", names=["alpha", "beta"]))
+        process.kill()
+        process.wait()
+    (alpha,), (beta,) = pids(home, "alpha"), pids(home, "beta")
+    assert alive(alpha)
+    os.kill(beta, signal.SIGKILL)
+    assert socket_path(home).exists()
+    with pytest.raises(SupervisorDown):
+        ask(home, "ping")
+    with daemon(home):
+        await ready(home)
+        await eventually(lambda: row_of(home, "alpha")["heartbeat_age_s"] is not None)
+        row = row_of(home, "alpha")
+        assert (row["state"], row["pid"]) == ("RUNNING", alpha)
+        await eventually(lambda: row_of(home, "beta")["state"] == "RUNNING" and len(pids(home, "beta")) == 2)
+        assert pids(home, "alpha") == [alpha]
+        (line,) = ask(home, "stop", names=["alpha"])
+        assert line["ok"]
+        assert not alive(alpha)
+    assert not (home / "instances" / "alpha" / "duplicates").exists()
+
+
+async def test_an_adopted_instance_that_dies_is_started_anew(home: Path) -> None:
+    make_instance(home, "alpha")
+    with daemon(home) as process:
+        await ready(home)
+        ask(home, "start", names=["alpha"])
+        process.kill()
+        process.wait()
+    with daemon(home):
+        await ready(home)
+        os.kill(pids(home, "alpha")[0], signal.SIGKILL)
+        await eventually(lambda: len(pids(home, "alpha")) == 2)
+        await eventually(lambda: row_of(home, "alpha")["state"] == "RUNNING")
+
+
+async def test_what_was_stopped_by_hand_stays_stopped_when_the_supervisor_is_killed(home: Path) -> None:
+    make_instance(home, "alpha")
+    with daemon(home) as process:
+        await ready(home)
+        ask(home, "start", names=["alpha"])
+        ask(home, "stop", names=["alpha"])
+        process.kill()
+        process.wait()
+    with daemon(home, "--restore"):
+        await ready(home)
+        await asyncio.sleep(0.5)
+        assert row_of(home, "alpha")["state"] == "STOPPED"
+        assert len(pids(home, "alpha")) == 1
+
+
+async def test_the_count_of_failures_survives_a_killed_supervisor(home: Path) -> None:
+    make_instance(home, "alpha", {"exit": 70, "silent": True}, restart={"backoff_s": 1.0, "max_s": 1.0, "limit": 3})
+    with daemon(home) as process:
+        await ready(home)
+        (line,) = ask(home, "start", names=["alpha"])
+        assert line["state"] == "BACKOFF"
+        await eventually(lambda: b'"attempts": 1' in (home / "run" / "supervisor.json").read_bytes())
+        process.kill()
+        process.wait()
+    with daemon(home):
+        await ready(home)
+        await eventually(lambda: row_of(home, "alpha")["state"] == "FATAL")
+        assert len(pids(home, "alpha")) == 3
+
+
+async def test_a_second_supervisor_is_refused_and_a_stale_socket_is_not_in_the_way(home: Path) -> None:
+    lock = HomeLock(home)
+    with pytest.raises(AlreadyExists, match="already"):
+        HomeLock(home)
+    lock.close()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(socket_path(home)))
+    assert not supervisor_answers(home)
+    async with supervising(home) as (_, call):
+        assert (await call("ping"))["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize("junk", [b"\x00\xff\n", b"[1]\n", b'{"id":1}\n', b'{"id":1,"verb":"ping","more":1}\n'])
+async def test_junk_gets_one_clear_error_and_is_written_down(home: Path, junk: bytes) -> None:
+    async with supervising(home) as (_, call):
+        reader, writer = await asyncio.open_unix_connection(socket_path(home))
+        writer.write(junk)
+        answer = codec.decode(await reader.readline())
+        assert answer["ok"] is False
+        assert answer["exit_code"] in {64, 65}
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        assert (await call("ping"))["pid"] == os.getpid()
+    assert '"verb": "junk"' in (home / "run" / "audit.jsonl").read_text()
+
+
+async def test_an_endless_line_is_cut_off(home: Path) -> None:
+    async with supervising(home) as (_, call):
+        reader, writer = await asyncio.open_unix_connection(socket_path(home))
+        writer.write(b"x" * (codec.MAX_LINE + 10))
+        answer = codec.decode(await reader.readline())
+        assert "longer than" in answer["message"]
+        writer.close()
+        assert (await call("ping"))["pid"] == os.getpid()
+
+
+async def test_another_user_is_turned_away(home: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    ready = asyncio.Event()
+    supervisor = supervision.make_supervisor(home, owner_uid=os.getuid() + 1)
+    running = asyncio.create_task(supervisor.run(ready.set))
+    await ready.wait()
+    reader, writer = await asyncio.open_unix_connection(socket_path(home))
+    lines.append(codec.decode(await reader.readline()))
+    writer.close()
+    assert lines[0]["exit_code"] == 77
+    await supervisor.go_down()
+    await running
+
+
+async def say_hello(home: Path, hello: dict[str, Any]) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(socket_path(home))
+    writer.write(codec.encode({"hello": hello}))
+    answer = codec.decode(await asyncio.wait_for(reader.readline(), 10))
+    writer.close()
+    return answer
+
+
+async def test_impostors_are_turned_away(home: Path) -> None:
+    make_instance(home, "alpha")
+    make_instance(home, "beta")
+    own = {"pid": os.getpid(), "start_time": start_time()}
+    async with supervising(home) as (_, call):
+        await call("start", names=["alpha"])
+        child = pids(home, "alpha")[0]
+        others = {"name": "alpha", "pid": child, "start_time": start_time(child)}
+        assert "is another process" in (await say_hello(home, others))["message"]
+        assert "which is process" in (await say_hello(home, {"name": "alpha", **own}))["message"]
+        assert "does not hold its lock" in (await say_hello(home, {"name": "beta", **own}))["message"]
+        assert (await say_hello(home, {"name": "nobody", **own}))["exit_code"] == 66
+        assert (await say_hello(home, {"name": "alpha", **own, "start_time": 1}))["exit_code"] == 77
+        assert (await state(call, "alpha"))["state"] == "RUNNING"
+        assert (await state(call, "beta"))["state"] == "STOPPED"
+
+
+async def test_an_instance_run_by_hand_is_adopted_and_never_doubled(home: Path) -> None:
+    make_instance(home, "alpha")
+    command = [sys.executable, str(CHILD), "--home", str(home), "--name", "alpha"]
+    with subprocess.Popen(command) as by_hand:  # noqa: ASYNC220 - it is over in a moment
+        await eventually(lambda: pids(home, "alpha"))
+        async with supervising(home) as (_, call):
+            row = await until(call, "alpha", "RUNNING")
+            assert row["pid"] == by_hand.pid
+            (line,) = await call("start", names=["alpha"])
+            assert line["message"] == "already running"
+            (line,) = await call("stop", names=["alpha"])
+            assert line["ok"]
+            by_hand.wait(5)
+    assert len(pids(home, "alpha")) == 1
+
+
+async def test_a_locked_instance_that_says_nothing_is_not_started(home: Path) -> None:
+    folder = make_instance(home, "alpha")
+    holding = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX);"
+    command = [sys.executable, "-c", holding + "print(1, flush=True); time.sleep(60)", str(folder / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:  # noqa: ASYNC220 - it is over in a moment
+        assert holder.stdout is not None
+        assert holder.stdout.readline()
+        async with supervising(home) as (_, call):
+            (line,) = await call("start", names=["alpha"])
+            assert line["exit_code"] == 75
+            assert f"process {holder.pid}" in line["message"]
+            holder.kill()
+            holder.wait()
+            await until(call, "alpha", "RUNNING")
+    assert len(pids(home, "alpha")) == 1
+
+
+async def test_a_torn_journal_is_put_aside(home: Path) -> None:
+    make_instance(home, "alpha")
+    (home / "run" / "supervisor.json").write_text('{"version": 1, "insta')
+    async with supervising(home) as (_, call):
+        assert (await state(call, "alpha"))["state"] == "STOPPED"
+    assert (home / "run" / "supervisor.unreadable").exists()
+    assert json.loads((home / "run" / "supervisor.json").read_text())["instances"]["alpha"]["state"] == "STOPPED"
