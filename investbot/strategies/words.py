@@ -6,5 +6,5 @@ from decimal import Decimal
 
 
 def plain(number: float) -> str:
-    """Write a number with six significant digits and never an exponent (memecoins trade at 0.00001)."""
-    return format(Decimal(f"{number:.6g}"), "f")
+    """Write a number with seven significant digits and never an exponent (memecoins trade at 0.00001)."""
+    return format(Decimal(f"{number:.7g}"), "f")
