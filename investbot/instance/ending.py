@@ -38,7 +38,7 @@ class Ending:
         """Tell the ending as exit.json does; `at` in milliseconds UTC, `start_time` in clock ticks since boot."""
         return {
             "at": rfc3339(at),
-            "exit_code": self.exit_code,
+            "code": self.exit_code,
             "message": self.message,
             "pid": pid,
             "start_time": start_time,

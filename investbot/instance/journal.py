@@ -41,11 +41,6 @@ class Journal:
         """Whether as much waits as should go into one transaction."""
         return len(self._pending) >= self._group
 
-    @property
-    def has_news(self) -> bool:
-        """Whether anything waits to be made durable."""
-        return bool(self._pending)
-
     def reach(self, candle: Candle) -> None:
         """Note the last candle that was worked on."""
         self._candle = candle
@@ -58,8 +53,7 @@ class Journal:
         """Make what waits durable, then publish it; return it with each seq. LedgerError when it cannot be written."""
         if not self._pending:
             return []
-        if self._candle is not None:
-            self._known = Cursor(self._candle.symbol, self._candle.opened_at)
+        self._advance()
         events, self._pending = self._pending, []
         last = self._ledger.append(events, self._known)
         numbered = list(enumerate(events, last - len(events) + 1))
@@ -67,17 +61,24 @@ class Journal:
             self._publish(seq, event)
         return numbered
 
+    def checkpoint(self) -> None:
+        """Note how far the candles have come although nothing came of them: a restart need not wait for them again."""
+        if not self._pending and self._advance():
+            self._ledger.append((), self._known)
+
+    def _advance(self) -> bool:
+        """Move the cursor to the last candle; tell whether it moved."""
+        if self._candle is None:
+            return False
+        before, self._known = self._known, Cursor(self._candle.symbol, self._candle.opened_at)
+        return self._known != before
+
     def _publish(self, seq: int, event: e.Event) -> None:
         row = event_row(seq, event)
         self._link.event(row)
         level = logging.WARNING if isinstance(event, _GRAVE) else logging.INFO
         if _LOG.isEnabledFor(level):
             _LOG.log(level, _name(row["kind"]), extra={"fields": _shown(row)})
-
-    def abandon(self) -> int:
-        """Forget what waits: it was never promised to anybody and will be worked out again; return how much."""
-        count, self._pending = len(self._pending), []
-        return count
 
 
 @cache

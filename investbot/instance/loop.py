@@ -19,6 +19,9 @@ from investbot.instance.journal import Journal
 from investbot.instance.parts import Market
 from investbot.ports.venue import MarketFact, Venue
 
+_CHECKPOINT_TICKS = 10
+"""Ticks between two notes of the place in candles that lead to nothing."""
+
 
 class Stopped(Exception):
     """An operator or the supervisor wants the instance to end."""
@@ -52,6 +55,7 @@ class Loop:
         self._early: list[MarketFact] = []
         self._last_at: Millis = max(engine.state.last_at, engine.state.last_candle_at)
         self._stopping = False
+        self._ticks = 0
         self.candles = 0
         """How many candles this process has worked on."""
 
@@ -110,6 +114,11 @@ class Loop:
                 asked.grant(desk.answer(asked.request, state, numbered))
         return numbered
 
+    def flush(self) -> None:
+        """Make everything durable at an orderly end, the place in the candles too; LedgerError."""
+        self.commit()
+        self._journal.checkpoint()
+
     def dismiss(self) -> None:
         """Tell everybody who still waits that the instance ends."""
         left = [item for item in self._inbox.drain() if isinstance(item, Asked)]
@@ -157,6 +166,9 @@ class Loop:
 
     def _on_tick(self) -> None:
         """Tell the engine the time where it has moved since the last fact; candles that wait tell it better."""
+        self._ticks += 1
+        if self._ticks % _CHECKPOINT_TICKS == 0:
+            self._journal.checkpoint()
         now = self._venue.now()
         if now > self._last_at and not self._inbox.market_waiting:
             self._on_fact(Timer(now))

@@ -18,10 +18,10 @@ from investbot.ports.ledger import Ledger
 from investbot.ports.venue import MarketFact
 
 _PAUSE_EVERY = 256
-"""Candles between two breaths, in which heartbeats go out and a stop is heard."""
+"""Events or candles between two breaths, in which heartbeats go out and a stop is heard."""
 
 
-def replay(engine: Engine, ledger: Ledger) -> int:
+async def replay(engine: Engine, ledger: Ledger) -> int:
     """Apply all recorded events to a fresh engine; return the last seq. InvariantError for a ledger not whole."""
     seq = 0
     try:
@@ -32,6 +32,8 @@ def replay(engine: Engine, ledger: Ledger) -> int:
                 )
             engine.apply(recorded.event)
             seq = recorded.seq
+            if seq % _PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
     except KeyError as error:
         raise InvariantError(
             f"Event {seq + 1} of the ledger speaks of {error}, which no earlier event mentions; restore a backup."

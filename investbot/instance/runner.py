@@ -33,8 +33,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 T = TypeVar("T")
 
 
-def guarded(name: str, work: Callable[[], Ending], report: Callable[[Ending], None]) -> int:
-    """Do `work` and report how it ended, whatever happens in it; return the exit code."""
+def guarded(name: str, work: Callable[[], Ending], report: Callable[[Ending], None]) -> Ending:
+    """Do `work` and report how it ended, whatever happens in it."""
     try:
         ending = work()
         _LOG.info("ended", extra={"fields": {"message": ending.message, "exit_code": ending.exit_code}})
@@ -45,7 +45,7 @@ def guarded(name: str, work: Callable[[], Ending], report: Callable[[Ending], No
         ending = Ending.failed(name, error)
         _LOG.critical("crashed", exc_info=error, extra={"fields": {"exit_code": ending.exit_code}})
     report(ending)
-    return ending.exit_code
+    return ending
 
 
 class Runner:
@@ -79,11 +79,11 @@ class Runner:
             self._jobs.every(self._parts.poll_s, self._tick, "timer")
             await loop.work()
             ending = Ending.done(f"{self._name} has worked through all its candles.")
-            loop.commit()
+            loop.flush()
         except Stopped:
             ending = Ending.done(f"{self._name} was stopped.")
             if self._loop is not None:
-                self._loop.commit()
+                self._loop.flush()
         finally:
             self._phase = Phase.STOPPING
             await self._close(*beside)
@@ -116,7 +116,7 @@ class Runner:
         instruments = await parts.venue.open(parts.identity.symbols)
         self._phase = Phase.WARMING
         engine = parts.make_engine(instruments)
-        seq = recovery.replay(engine, parts.ledger)
+        seq = await recovery.replay(engine, parts.ledger)
         cursor = parts.ledger.cursor()
         self._stream = stream = parts.venue.facts(recovery.anchors(engine.state), cursor)
         warmed: int = 0

@@ -31,14 +31,15 @@ class Bounds:
 class RotatingFile(logging.Handler):
     """Appends lines to `path` (mode 0600); what is put aside is called `path.YYYYMMDDTHHMMSS.mmmZ`.
 
-    A line that cannot be written (a full disk) is counted in `lost` and trading goes on.
+    `bounds` may change while it is in use. A line that cannot be written (a full disk) is counted in `lost` and
+    trading goes on.
     """
 
     def __init__(self, path: Path, clock: Clock, bounds: Bounds | None = None) -> None:
         super().__init__()
         self._path = path
         self._clock = clock
-        self._bounds = bounds or Bounds()
+        self.bounds = bounds or Bounds()
         self._file: io.BufferedWriter | None = None
         self._size = 0
         self._began: Millis = 0
@@ -78,8 +79,8 @@ class RotatingFile(logging.Handler):
         return min(parse_rfc3339(first[1]), self._clock.now()) if first else self._clock.now()
 
     def _is_due(self, coming: int) -> bool:
-        too_old = self._clock.now() - self._began >= self._bounds.file_age
-        return too_old or self._size + coming > self._bounds.file_bytes
+        too_old = self._clock.now() - self._began >= self.bounds.file_age
+        return too_old or self._size + coming > self.bounds.file_bytes
 
     def _rotate(self) -> io.BufferedWriter:
         stamp = rfc3339(self._clock.now()).replace("-", "").replace(":", "")
@@ -100,8 +101,8 @@ class RotatingFile(logging.Handler):
 
     def _expire(self) -> None:
         """Drop what is too old, then the oldest until all of it fits beside a full file."""
-        oldest_kept = self._clock.now() - self._bounds.keep
-        room = self._bounds.total_bytes - self._bounds.file_bytes
+        oldest_kept = self._clock.now() - self.bounds.keep
+        room = self.bounds.total_bytes - self.bounds.file_bytes
         for path in reversed(self._aside()):
             state = path.stat()
             room -= state.st_size

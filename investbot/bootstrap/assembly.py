@@ -1,0 +1,60 @@
+"""From an operator's file to the parts of a trading instance; shared by all hosts of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from investbot.bootstrap.plugins import make_strategy
+from investbot.config.instance import InstanceConfig
+from investbot.config.profile import Profile
+from investbot.domain.errors import ConfigError
+from investbot.domain.market import Instrument
+from investbot.domain.states import Mode
+from investbot.engine.spec import EngineSpec
+from investbot.instance.heartbeat import Identity
+from investbot.strategies.api import Strategy
+
+
+def engine_spec(
+    profile: Profile, instruments: Mapping[str, Instrument], capital: Decimal, namespace: str
+) -> EngineSpec:
+    """Give an engine its terms; `capital` in quote, `namespace` tells its orders from all others of an account."""
+    return EngineSpec(
+        instruments={symbol: instruments[symbol] for symbol in profile.market.symbols},
+        timeframe=profile.market.timeframe,
+        confirm_timeframe=profile.market.confirm_timeframe,
+        costs=profile.cost_rules(),
+        risk=profile.risk_rules(),
+        exits=profile.exit_rules(),
+        capital=capital,
+        namespace=namespace,
+    )
+
+
+def strategy_of(profile: Profile, folder: Path) -> Strategy:
+    """Make the strategy a profile names; its file, where it is one, is relative to `folder`. ConfigError."""
+    return make_strategy(profile.strategy.name, profile.strategy.parameters, folder)
+
+
+def identity_of(config: InstanceConfig) -> Identity:
+    """Say who an instance is, for every status row."""
+    return Identity(
+        name=config.name,
+        mode=config.venue.mode.value,
+        venue=config.venue.name,
+        symbols=tuple(config.market.symbols),
+        timeframe=config.market.timeframe.text,
+        strategy=config.strategy.name,
+        profile=config.instance.profile,
+    )
+
+
+def demand_paper(config: InstanceConfig) -> None:
+    """Refuse a mode whose orders this version cannot place; ConfigError."""
+    if config.venue.mode is not Mode.PAPER:
+        raise ConfigError(
+            f"{config.name} is set to {config.venue.mode.value}, and this version only trades on paper; "
+            f"`investbot config set {config.name} venue.mode=paper` changes it."
+        )

@@ -1,0 +1,154 @@
+"""One instance as a process: locked, hardened, its key from a pipe; `python -m investbot.bootstrap.instance`.
+
+The numeric libraries are imported once the process is hardened, and nothing an instance does not need ever is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from investbot.adapters.clock import SystemClock
+from investbot.adapters.log.json_lines import JsonLines, Redactor
+from investbot.adapters.log.rotation import Bounds, RotatingFile
+from investbot.bootstrap.home import Home, InstanceHome, write_beside
+from investbot.bootstrap.process import harden, last_words, read_key
+from investbot.control.identity import start_time
+from investbot.domain.errors import InvestBotError
+from investbot.domain.market import Millis
+from investbot.instance.ending import Ending
+from investbot.instance.lock import InstanceLock
+
+if TYPE_CHECKING:
+    from investbot.config.instance import InstanceConfig
+    from investbot.instance.parts import Parts
+
+_FOR_EVER: Millis = 1 << 62
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the instance that the arguments name until it ends; return its exit code, its sentence is on stderr."""
+    parser = argparse.ArgumentParser(prog="investbot.bootstrap.instance", description="Runs one instance.")
+    parser.add_argument("--home", type=Path, required=True, help="the fleet's home")
+    parser.add_argument("--name", required=True, help="the instance")
+    parser.add_argument("--key-fd", type=int, required=True, help="the pipe that holds the 32-byte data key")
+    given = parser.parse_args(arguments)
+    harden()
+    try:
+        ending = run_foreground(given.home, given.name, read_key(given.key_fd))
+    except InvestBotError as error:
+        ending = Ending.failed(given.name, error)
+    if ending.exit_code:
+        sys.stderr.write(f"{ending.message}\n")
+    return ending.exit_code
+
+
+def run_foreground(home: Path, name: str, key: bytes) -> Ending:
+    """Run instance `name` in this process until it ends; `key` is its 32-byte data key.
+
+    How it ended is also in its `exit.json`. UnknownInstance, and TryAgain when it runs already.
+    """
+    from investbot.instance.runner import guarded
+
+    place = Home(home.resolve())
+    folder = place.existing(name)
+    folder.ensure()
+    clock = SystemClock()
+    with InstanceLock(folder.lock, name):
+        folder.exit.unlink(missing_ok=True)
+        with last_words(folder.logs / "fault.log"), _log(folder, clock, Redactor([key])) as handler:
+            return guarded(
+                name,
+                lambda: _work(place, folder, key, clock, handler),
+                lambda ending: _record(folder, ending, clock),
+            )
+
+
+def _work(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, handler: RotatingFile) -> Ending:
+    """Build everything in order (configuration, log, ledger, venue), then let the loop run."""
+    from investbot.config.instance import load_instance
+    from investbot.instance.runner import Runner
+
+    config = load_instance(folder.path)
+    logging.getLogger("investbot").setLevel(config.logging.level.upper())
+    handler.bounds = _bounds(config)
+    logging.getLogger("investbot.instance").info(
+        "started", extra={"fields": {"pid": os.getpid(), "version": config.version, "venue": config.venue.name}}
+    )
+    return asyncio.run(Runner(_parts(place, folder, key, clock, config)).run())
+
+
+def _parts(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, config: InstanceConfig) -> Parts:
+    from investbot.adapters.scheduling.apscheduler import Scheduler
+    from investbot.adapters.storage.ledger import SqlcipherLedger
+    from investbot.bootstrap.assembly import demand_paper, engine_spec, identity_of, strategy_of
+    from investbot.bootstrap.venues import make_venue
+    from investbot.config.fleet import load_fleet
+    from investbot.control.link import InstanceLink
+    from investbot.engine.engine import Engine
+    from investbot.engine.simulated import SimulatedMarket
+    from investbot.instance.parts import Parts
+    from investbot.simulation.book import Book
+
+    demand_paper(config)
+    namespace = f"{load_fleet(place.path).fleet.home_id}/{config.name}"
+    strategy = strategy_of(config, place.profiles)
+    venue = make_venue(config)
+    return Parts(
+        identity=identity_of(config),
+        clock=clock,
+        venue=venue,
+        ledger=SqlcipherLedger.open(folder.ledger, key),
+        make_engine=lambda instruments: Engine(engine_spec(config, instruments, config.capital, namespace), strategy),
+        make_market=lambda engine: SimulatedMarket(engine, Book(engine.spec.costs, engine.spec.instruments)),
+        make_link=lambda serve: InstanceLink(place.path, config.name, serve),
+        make_jobs=lambda on_error: Scheduler(clock, on_error),
+    )
+
+
+@contextmanager
+def _log(folder: InstanceHome, clock: SystemClock, redactor: Redactor) -> Iterator[RotatingFile]:
+    """Send every log line of this process to the instance's own file."""
+    handler = RotatingFile(folder.log, clock)
+    handler.setFormatter(JsonLines(redactor, instance=folder.name))
+    root, own = logging.getLogger(), logging.getLogger("investbot")
+    before = own.level
+    root.addHandler(handler)
+    own.setLevel(logging.INFO)
+    try:
+        yield handler
+    finally:
+        own.setLevel(before)
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _bounds(config: InstanceConfig) -> Bounds:
+    told = config.logging
+    return Bounds(
+        file_bytes=told.max_bytes,
+        file_age=told.max_age or _FOR_EVER,
+        total_bytes=told.total_bytes,
+        keep=told.keep or _FOR_EVER,
+    )
+
+
+def _record(folder: InstanceHome, ending: Ending, clock: SystemClock) -> None:
+    """Leave word of how it ended; a disk that takes no word must not change how it ended."""
+    body = ending.record(clock.now(), os.getpid(), start_time())
+    try:
+        write_beside(folder.exit, json.dumps(body).encode() + b"\n")
+    except OSError as error:
+        logging.getLogger("investbot.instance").warning("exit_not_written", extra={"fields": {"why": error.strerror}})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Venues by name: the shipped ones, and those that other packages register under `investbot.venues`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from investbot.adapters.venues.instruments import InstrumentRules
+from investbot.config.profile import Profile
+from investbot.domain.errors import ConfigError
+from investbot.ports.venue import Venue
+
+VENUES = "investbot.venues"
+"""The group of entry points; each is a function that takes a `Profile` and gives a `Venue`."""
+
+
+def venue_names() -> list[str]:
+    """Name the venues that need no library of exchanges, in alphabetical order."""
+    return sorted({"replay", "synthetic", *(entry.name for entry in entry_points(group=VENUES))})
+
+
+def make_venue(profile: Profile) -> Venue:
+    """Build the venue a profile names, unopened; ConfigError when there is none of that name."""
+    match profile.venue.name:
+        case "replay":
+            return _replay(profile)
+        case "synthetic":
+            return _synthetic(profile)
+        case name:
+            found = [entry for entry in entry_points(group=VENUES) if entry.name == name]
+            if not found:
+                raise ConfigError(f"There is no venue {name!r}; use replay, synthetic or the name of an exchange.")
+            venue: Venue = found[0].load()(profile)
+            return venue
+
+
+def _rules(profile: Profile) -> InstrumentRules:
+    told, unset = profile.venue.instrument, InstrumentRules()
+    return InstrumentRules(
+        tick=told.tick,
+        lot=unset.lot if told.lot is None else told.lot,
+        min_notional=unset.min_notional if told.min_notional is None else told.min_notional,
+    )
+
+
+def _replay(profile: Profile) -> Venue:
+    from investbot.adapters.venues.replay import ReplayVenue
+
+    told = profile.venue.replay
+    files = told.files or {profile.market.symbols[0]: told.file or ""}
+    return ReplayVenue(
+        {symbol: Path(files[symbol]) for symbol in profile.market.symbols},
+        profile.market.timeframe,
+        speed=told.speed,
+        close_at_end=told.close_at_end,
+        rules=_rules(profile),
+    )
+
+
+def _synthetic(profile: Profile) -> Venue:
+    from investbot.adapters.venues.synthetic import SyntheticVenue
+
+    told = profile.venue.synthetic
+    return SyntheticVenue(
+        profile.market.timeframe,
+        seed=told.seed,
+        candles=told.candles,
+        speed=told.speed,
+        first_at=told.start,
+        rules=_rules(profile),
+    )
