@@ -108,7 +108,11 @@ class Profile(Section):
     def exit_rules(self) -> ExitRules:
         """Give the barriers of a position, in the engine's words."""
         exits = self.exits
+        usual = ExitRules()
+        wide = self.risk.allow_wide
         return ExitRules(
+            target_min=Decimal(0) if wide else usual.target_min,
+            target_max=Decimal("Infinity") if wide else usual.target_max,
             stop_fraction=exits.stop_fraction,
             stop_min=exits.stop_min,
             stop_max=exits.stop_max,

@@ -92,7 +92,7 @@ def propose(state: EngineState, spec: EngineSpec, signal: SignalRaised, atr: flo
         exits=replace(spec.exits, targets=ladder(spec, signal)),
         price=signal.price,
         capital=state.capital,
-        cash=state.cash,
+        cash=state.free_cash(spec.costs.taker_fee),
         atr=atr,
         signal_stop=None if signal.stop is None else float(signal.stop),
     )
@@ -116,7 +116,7 @@ def risk_view(state: EngineState, spec: EngineSpec, symbol: str, at: Millis, qua
         instrument=spec.instruments[symbol],
         costs=spec.costs,
         capital=state.capital,
-        cash=state.cash,
+        cash=state.free_cash(spec.costs.taker_fee),
         equity=state.equity(),
         peak=state.peak,
         day_start_equity=state.day_start_equity,

@@ -124,6 +124,15 @@ class EngineState:
                 value += holding.quantity * self.marks[holding.plan.symbol]
         return value
 
+    def free_cash(self, taker_fee: Decimal) -> Decimal:
+        """Cash that no waiting entry may still spend, fees (a fraction of notional) included, in quote."""
+        free = self.cash
+        for open_order in self.orders.values():
+            order = open_order.order
+            if order.role is Role.ENTRY and order.price is not None:
+                free -= open_order.remaining * order.price * (1 + taker_fee)
+        return free
+
     def holding_of(self, symbol: str) -> Holding | None:
         """The plan that is open (or being entered) in `symbol`; there is at most one."""
         for holding in self.holdings.values():

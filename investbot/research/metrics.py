@@ -18,10 +18,10 @@ _RATIO = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Results of a run net of all costs: money in quote, ratios as fractions; None where nothing can be divided.
+    """Results of a run net of all costs: money in quote, ratios as fractions, None where undefined.
 
     `max_drawdown` is the deepest fall of equity after a round trip below the highest before it (Magdon-Ismail and
-    Atiya, Maximum Drawdown, 2004), `average_r` the mean of net result over planned risk, `denied` counts refusals by limit.
+    Atiya, Maximum Drawdown, 2004), `average_r` the mean of net result over planned risk, `denied` counts by limit.
     """
 
     trips: int
