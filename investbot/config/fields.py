@@ -128,6 +128,13 @@ def _name(value: object) -> str:
     return text
 
 
+def _strategy(value: object) -> str:
+    text = _text(value).strip()
+    if not text or not text.isprintable():
+        raise ValueError("name a strategy; `investbot strategies list` shows those there are.")
+    return text
+
+
 def _mode(value: object) -> Mode:
     try:
         return Mode(str(value))
@@ -164,6 +171,8 @@ OptionalPositive = Annotated[Decimal | None, PlainValidator(_optional(_positive)
 OptionalNotNegative = Annotated[Decimal | None, PlainValidator(_optional(_not_negative))]
 Speed = Annotated[float, PlainValidator(lambda value: float(_not_negative(value)))]
 Count = Annotated[int, PlainValidator(_whole(1))]
+OptionalFraction = Annotated[Decimal | None, PlainValidator(_optional(_fraction))]
+OptionalCount = Annotated[int | None, PlainValidator(_optional(_whole(1)))]
 Whole = Annotated[int, PlainValidator(_whole(0))]
 Duration = Annotated[Millis, PlainValidator(read_duration), PlainSerializer(write_duration)]
 """Milliseconds; 0 means off."""
@@ -185,4 +194,6 @@ Flag = Annotated[bool, PlainValidator(_flag)]
 Text = Annotated[str, PlainValidator(_text)]
 OptionalText = Annotated[str | None, PlainValidator(_optional(_text))]
 Name = Annotated[str, PlainValidator(_name)]
+StrategyName = Annotated[str, PlainValidator(_strategy)]
+"""A registered name, `package.module:Class`, or a .py file."""
 TradingMode = Annotated[Mode, PlainValidator(_mode), PlainSerializer(lambda mode: mode.value)]

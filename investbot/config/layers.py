@@ -142,17 +142,24 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], path: KeyPath = ()) 
 
 
 def with_absolute_files(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the files of a replay absolute, seen from `folder`."""
-    venue = data.get("venue")
-    replay = venue.get("replay") if isinstance(venue, dict) else None
-    if not isinstance(replay, dict):
-        return data
-    absolute = dict(replay)
+    """Make the files of a replay and of a strategy absolute, seen from `folder`."""
+    over: dict[str, Any] = {}
+    replay, strategy = _table(_table(data, "venue"), "replay"), _table(data, "strategy")
     if isinstance(replay.get("file"), str) and replay["file"]:
-        absolute["file"] = str((folder / replay["file"]).absolute())
+        over["file"] = str((folder / replay["file"]).absolute())
     if isinstance(replay.get("files"), dict):
-        absolute["files"] = {
+        over["files"] = {
             symbol: str((folder / file).absolute()) if isinstance(file, str) and file else file
             for symbol, file in replay["files"].items()
         }
-    return {**data, "venue": {**data["venue"], "replay": absolute}}
+    if over:
+        data = {**data, "venue": {**data["venue"], "replay": {**replay, **over}}}
+    named = strategy.get("name")
+    if isinstance(named, str) and named.partition(":")[0].endswith(".py"):
+        data = {**data, "strategy": {**strategy, "name": str((folder / named).absolute())}}
+    return data
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = data.get(name)
+    return table if isinstance(table, Mapping) else {}

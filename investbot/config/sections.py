@@ -16,16 +16,18 @@ from investbot.config.fields import (
     Moment,
     Name,
     NotNegative,
+    OptionalCount,
     OptionalDuration,
+    OptionalFraction,
     OptionalFrame,
     OptionalNotNegative,
     OptionalPositive,
     OptionalText,
-    Positive,
     Rate,
     Share,
     SomeDuration,
     Speed,
+    StrategyName,
     TradingMode,
     Whole,
     one_of,
@@ -56,16 +58,18 @@ class ReplayPart(Section):
 class SyntheticPart(Section):
     """`[venue.synthetic]`: seeded candles.
 
-    `start` in milliseconds UTC, `price` in quote per base, `speed` in candles a real second (0 = as fast as it goes),
-    `candles` a count for each symbol, `volatility` the typical size of one candle's move as a fraction of the price.
+    `start` in milliseconds UTC, `price` in quote per base (unset = the usual one of the base), `speed` in candles a
+    real second (0 = as fast as it goes), `candles` a count for each symbol (unset = no end), `volatility` the typical
+    size of one candle's move as a fraction of the price (unset = 0.7 a year).
     """
 
     seed: Whole = 1
     start: Moment = 1_704_067_200_000
-    price: Positive = Decimal(100)
+    price: OptionalPositive = None
     speed: Speed = 60.0
-    candles: Count = 100_000
-    volatility: Fraction = Decimal("0.002")
+    candles: OptionalCount = None
+    volatility: OptionalFraction = None
+    close_at_end: Flag = True
 
 
 class InstrumentPart(Section):
@@ -99,7 +103,7 @@ class MarketSection(Section):
 class StrategySection(Section):
     """`[strategy]`: who has opinions; the strategy itself knows its `parameters`."""
 
-    name: Name = "conservative_scalp"
+    name: StrategyName = "conservative_scalp"
     parameters: Table = Field(default_factory=dict)
 
 

@@ -200,6 +200,19 @@ def test_files_of_a_replay_are_seen_from_their_own_profile(tmp_path: Path) -> No
     assert (named.venue.replay.file, named.venue.replay.files) == (str(tmp_path / "child" / "z.csv"), {})
 
 
+def test_the_file_of_a_strategy_is_seen_from_its_own_profile(tmp_path: Path) -> None:
+    def strategy(name: str, **environ: str) -> str:
+        path = write(tmp_path, "p.toml", f"[strategy]\nname = '{name}'\n")
+        return load_profile(path, [], environ).strategy.name
+
+    assert strategy("mine.py") == f"{tmp_path}/mine.py"
+    assert strategy("sub/mine.py:Cls") == f"{tmp_path}/sub/mine.py:Cls"
+    assert strategy("/else/mine.py") == "/else/mine.py"
+    assert strategy("ma_cross") == "ma_cross"
+    assert strategy("package.py_module:Cls") == "package.py_module:Cls"
+    assert strategy("x", INVESTBOT__STRATEGY__NAME="mine.py") == f"{tmp_path}/mine.py"
+
+
 def test_files_of_the_wrong_kind_are_told_and_not_made_absolute(tmp_path: Path) -> None:
     said = complaints("[venue.replay]\nfile = 3\nfiles = { 'A/B' = 4 }\n", tmp_path)
     assert [line.partition(" ")[0] for line in said] == ["p.toml:2:", "p.toml:3:"]

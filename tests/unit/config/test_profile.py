@@ -92,6 +92,8 @@ def test_every_number_reaches_the_engine() -> None:
         stop_atr=D("2.5"),
         stop_structure=True,
         targets=((D("0.02"), D("0.25")), (D("0.03"), D("0.75"))),
+        target_min=D(0),
+        target_max=D("Infinity"),
         trailing_fraction=D("0.004"),
         max_age_ms=3 * HOUR,
     )
