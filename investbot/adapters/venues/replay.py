@@ -1,0 +1,131 @@
+"""Candle files as a market: the past, at any speed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from heapq import heapify, heappop, heapreplace
+from pathlib import Path
+
+from investbot.adapters.venues.candle_file import DEFAULT_RULES, CandleFile
+from investbot.adapters.venues.instruments import InstrumentRules
+from investbot.adapters.venues.pacing import Pacer, Sleep
+from investbot.domain.errors import DataError
+from investbot.domain.facts import SourceEnded
+from investbot.domain.market import Candle, Cursor, Instrument, Millis, Timeframe
+from investbot.ports.venue import MarketFact
+
+
+class ReplayVenue:
+    """Gives out the candles of one or several files, merged by closing time and then by the order of symbols.
+
+    `files` names the file of each symbol; `speed` is candles a real second (0 = as fast as it goes);
+    `close_at_end` travels with the SourceEnded fact that follows the last candle.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        timeframe: Timeframe,
+        *,
+        speed: float = 60.0,
+        close_at_end: bool = True,
+        rules: InstrumentRules = DEFAULT_RULES,
+        sleep: Sleep = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._files = {symbol: CandleFile(path, symbol, timeframe, rules) for symbol, path in files.items()}
+        self._names = ", ".join(path.name for path in files.values())
+        self._close_at_end = close_at_end
+        self._pacer = Pacer(speed, monotonic)
+        self._sleep = sleep
+        self._opened: tuple[str, ...] = ()
+        self._now: Millis = 0
+
+    async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """Check every file whole; DataError names the line that cannot be trusted."""
+        for symbol in symbols:
+            if symbol not in self._files:
+                known = ", ".join(self._files) or "none"
+                raise DataError(f"The replay has no candle file for {symbol}; it has {known}: see venue.replay.files.")
+        instruments = {symbol: await asyncio.to_thread(self._files[symbol].check) for symbol in symbols}
+        self._opened = tuple(symbols)
+        self._now = min((self._files[symbol].first_opened_at for symbol in symbols), default=0)
+        return instruments
+
+    async def facts(self, anchors: Mapping[str, Millis], cursor: Cursor | None) -> AsyncIterator[MarketFact]:
+        """Stream the files from their anchors on; nothing is paced up to and including `cursor`."""
+        order = {symbol: place for place, symbol in enumerate(self._opened)}
+        known = (-1, 0)
+        if cursor is not None:
+            known = (cursor.opened_at, order.get(cursor.symbol, len(order)))
+        sources = [_Source(self._files[symbol].candles(anchors.get(symbol))) for symbol in self._opened]
+        try:
+            heap: list[tuple[Millis, int, Candle]] = []
+            for place, source in enumerate(sources):
+                candle = await source.next()
+                if candle is not None:
+                    heap.append((candle.opened_at, place, candle))
+            heapify(heap)
+            while heap:
+                opened_at, place, candle = heap[0]
+                delay = self._pacer.skip() if (opened_at, place) <= known else self._pacer.delay()
+                if delay is not None:
+                    await self._sleep(delay)
+                self._now = candle.closed_at
+                yield candle
+                following = sources[place].ready() or await sources[place].next()
+                if following is None:
+                    heappop(heap)
+                else:
+                    heapreplace(heap, (following.opened_at, place, following))
+        finally:
+            for source in sources:
+                source.close()
+        yield SourceEnded(self._now, self._close_at_end)
+
+    async def poll(self) -> None:
+        """Do nothing: a file has no news."""
+
+    def now(self) -> Millis:
+        """The close of the last candle given out; before it, the opening of the first one."""
+        return self._now
+
+    def health(self) -> Mapping[str, str]:
+        """Name the files, how many candles they hold, and what was odd in them."""
+        files = [self._files[symbol] for symbol in self._opened]
+        facts = {"source": f"replay of {self._names}", "candles": str(sum(file.rows for file in files))}
+        warnings = [warning for file in files for warning in file.warnings]
+        return facts | ({"warnings": "; ".join(warnings)} if warnings else {})
+
+    async def close(self) -> None:
+        """Do nothing: each stream closes its own files."""
+
+
+class _Source:
+    """Candles of one file, read a block at a time in a thread so that the event loop never waits for a disk."""
+
+    def __init__(self, blocks: Generator[list[Candle], None, None]) -> None:
+        self._blocks = blocks
+        self._block: list[Candle] = []
+        self._at = 0
+
+    def ready(self) -> Candle | None:
+        """Take the next candle if it is in memory."""
+        if self._at < len(self._block):
+            self._at += 1
+            return self._block[self._at - 1]
+        return None
+
+    async def next(self) -> Candle | None:
+        """Read the next block and take its first candle; None at the end."""
+        self._block = await asyncio.to_thread(next, self._blocks, [])
+        self._at = 0
+        return self.ready()
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(ValueError):  # a cancelled stream may leave its thread in the middle of a block
+            self._blocks.close()
