@@ -60,6 +60,7 @@ def _placed(state: EngineState, event: e.OrderPlaced) -> None:
         state.entry_times.append(event.at)
     elif order.role is Role.STOP:
         holding.stop_price = order.stop_price
+        holding.stop_refused = False
     elif order.role is Role.TARGET:
         holding.targets_placed = True
 
@@ -69,6 +70,8 @@ def _changed(state: EngineState, event: e.OrderChanged) -> None:
     open_order.state = event.state
     open_order.venue_order_id = event.venue_order_id or open_order.venue_order_id
     if event.state in DONE:
+        if event.state is OrderState.REJECTED and open_order.order.role is Role.STOP:
+            _holding(state, open_order.order.plan_id).stop_refused = True
         _forget(state, open_order)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from investbot.domain import events as e
 from investbot.domain import facts as f
 from investbot.domain.market import DAY, Candle, Millis, Quality
-from investbot.domain.order import DONE, Fill, OrderReport, OrderState, Role
+from investbot.domain.order import DONE, Fill, OrderReport, OrderState
 from investbot.domain.signal import Direction, Signal
 from investbot.engine import entries, exits, operator, orders, watch
 from investbot.engine.apply import apply
@@ -131,15 +131,17 @@ class Engine:
 
     def _attend(self, holding: Holding, candle: Candle) -> None:
         """Look after an open position at the close of its candle."""
-        if holding.quantity:
-            plan_id = holding.plan.plan_id
+        if not holding.quantity:
+            return
+        at, plan = candle.at, holding.plan
+        if plan.trailing_fraction or holding.stop_refused or exits.too_old(holding, at):
+            reducing = list(self.state.reducing_orders(plan.plan_id))
             instrument = self.spec.instruments[candle.symbol]
-            reducing = list(self.state.reducing_orders(plan_id))
             wanted = exits.on_candle(holding, reducing, candle, instrument, self.spec.namespace)
             self._emit_all(wanted)
-            if wanted or not any(o.order.role is Role.STOP for o in reducing):
-                self._settle(plan_id, candle.at)
-            self._watch(candle.at)
+            if wanted or holding.stop_refused:
+                self._settle(plan.plan_id, at)
+        self._watch(at)
 
     def _roll(self, at: Millis) -> None:
         """End the UTC day, or begin the very first one."""
@@ -245,4 +247,5 @@ class Engine:
             self._watch(at)
 
     def _watch(self, at: Millis) -> None:
-        self._emit_all(watch.equity_moved(self.state, self.spec.risk, at))
+        if not watch.is_quiet(self.state):
+            self._emit_all(watch.equity_moved(self.state, self.spec.risk, at))

@@ -89,7 +89,7 @@ def propose(state: EngineState, spec: EngineSpec, signal: SignalRaised, atr: flo
         instrument=spec.instruments[signal.symbol],
         costs=spec.costs,
         risk=spec.risk,
-        exits=replace(spec.exits, targets=ladder(spec, signal)),
+        exits=replace(spec.exits, targets=ladder(spec, signal)) if signal.targets else spec.exits,
         price=signal.price,
         capital=state.capital,
         cash=state.free_cash(spec.costs.taker_fee),

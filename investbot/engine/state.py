@@ -61,6 +61,7 @@ class Holding:
     exit_reason: str = ""
     gapped: bool = False
     targets_placed: bool = False
+    stop_refused: bool = False
     sequence: int = 0
 
     @property

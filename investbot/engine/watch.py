@@ -12,6 +12,15 @@ from investbot.engine.state import EngineState
 from investbot.risk.breaches import breach_at, floors
 
 
+def is_quiet(state: EngineState) -> bool:
+    """Tell in one glance that equity is at no peak and above both floors, as it is after most candles."""
+    bounds = state.floors
+    if bounds is None or state.reduced_by:
+        return False
+    equity = state.equity()
+    return bounds.daily_loss < equity <= state.peak and bounds.drawdown < equity
+
+
 def equity_moved(state: EngineState, rules: RiskRules, at: Millis) -> Iterator[Event]:
     """Compare equity with its peak and with the day's start; each event is applied before the next is asked for.
 
