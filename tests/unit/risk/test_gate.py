@@ -6,44 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from investbot.domain.market import Instrument, Timeframe
-from investbot.domain.rules import CostRules, ExitRules, RiskRules
-from investbot.domain.signal import OrderIntent
+from investbot.domain.rules import RiskRules
+from investbot.domain.signal import Direction, OrderIntent
 from investbot.domain.states import TradingState
 from investbot.risk.gate import Denial, RiskGate, RiskView
 from investbot.risk.limits import default_limits
-from investbot.risk.rules import Sized, size_entry
-
-BTC = Instrument("BTC/USDT", Decimal("0.01"), Decimal("0.00001"), Decimal(5))
-AT = 1_704_067_200_000
-
-
-def intent() -> OrderIntent:
-    sized = size_entry(
-        instrument=BTC,
-        costs=CostRules(),
-        risk=RiskRules(),
-        exits=ExitRules(),
-        price=Decimal(42000),
-        capital=Decimal(500),
-        cash=Decimal(500),
-    )
-    assert isinstance(sized, Sized)
-    return sized.intent(at=AT, signal_id="s1", symbol="BTC/USDT", timeframe=Timeframe.parse("5m"))
-
-
-def view(**changes: object) -> RiskView:
-    values: dict[str, object] = {
-        "at": AT,
-        "instrument": BTC,
-        "costs": CostRules(),
-        "capital": Decimal(500),
-        "cash": Decimal(500),
-        "equity": Decimal(500),
-        "peak": Decimal(500),
-        "day_start_equity": Decimal(500),
-    }
-    return RiskView(**(values | changes))  # type: ignore[arg-type]
+from tests.unit.risk.builders import AT, intent, sized, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +64,11 @@ def test_an_earlier_limit_hides_a_later_one() -> None:
     denial = gate.review(intent(), view(trading_state=TradingState.HALTED, cash=Decimal(0)), RiskRules())
     assert denial is not None
     assert denial.limit == "trading_state"
+
+
+def test_a_size_is_put_up_for_review_unchanged() -> None:
+    made, source = intent(), sized()
+    assert (made.at, made.signal_id, made.symbol, made.timeframe.text) == (AT, "s1", "BTC/USDT", "5m")
+    assert made.direction is Direction.LONG
+    for name in ("quantity", "limit_price", "stop", "targets", "notional", "worst_loss", "net_reward"):
+        assert getattr(made, name) == getattr(source, name)
