@@ -1,0 +1,13 @@
+DROP TABLE daily;
+DROP TABLE equity;
+DROP TABLE trips;
+DROP TABLE positions;
+DROP TABLE fills;
+DROP TABLE orders;
+DROP TABLE market_data;
+DROP TABLE signals;
+DROP TABLE pauses;
+DROP TABLE snapshot;
+DROP TABLE cursor;
+DROP TABLE events;
+DROP TABLE meta;

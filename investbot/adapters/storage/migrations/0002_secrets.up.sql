@@ -1,0 +1,3 @@
+-- The API keys of this one instance; no projection, and in no event.
+
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL, set_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
