@@ -32,8 +32,10 @@ class Bars(NamedTuple):
 class Stream(Protocol):
     """One indicator carried forward one closed bar at a time, in constant time."""
 
-    update: Update
-    """Take one closed bar and tell the indicator's value at it; NaN until warm."""
+    @property
+    def update(self) -> Update:
+        """Take one closed bar and tell the indicator's value at it; NaN until warm. A plain method will do."""
+        ...
 
 
 class IndicatorSpec(Protocol):

@@ -98,6 +98,13 @@ def test_one_missing_condition_is_enough_to_stay_out(changes: dict[str, Any], wh
     assert evaluate(touched(**changes)) is None, why
 
 
+def test_nothing_is_bought_twice_but_a_broken_trend_is_still_left() -> None:
+    view = touched()
+    assert evaluate(view) is not None
+    view.holding = True
+    assert evaluate(view) is None
+
+
 @pytest.mark.parametrize("atr", [0.08040, 2.01])
 def test_the_bounds_of_movement_are_inclusive(atr: float) -> None:
     assert evaluate(touched(now={"atr": atr}), atr_min=0.0008, atr_max=0.02) is not None

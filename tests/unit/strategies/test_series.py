@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from investbot.analysis.indicators import Array, Atr, Bars, Ema, IndicatorSpec, Rsi, Sma, Stream, columns
-from investbot.analysis.indicators.api import Update
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Timeframe
 from investbot.strategies.conservative_scalp import ConservativeScalp
@@ -24,9 +23,8 @@ class Counter:
 
     def __init__(self) -> None:
         self.count = 0
-        self.update: Update = self._count
 
-    def _count(self, bar: Bar) -> float:
+    def update(self, bar: Bar) -> float:
         self.count += 1
         return float(self.count)
 
