@@ -85,29 +85,43 @@ class Pulse:
     candles: int
 
 
+def idle_row(identity: Identity) -> dict[str, Any]:
+    """Give every key of a status row with what is known of an instance that does not run."""
+    return identity.row() | {
+        **_EMPTY,
+        "uptime_s": None,
+        "heartbeat_age_s": None,
+        "pid": None,
+        "rss_mb": None,
+        "pss_mb": None,
+        "restarts": 0,
+        "error": None,
+    }
+
+
 def status_row(
     identity: Identity, phase: Phase, summary: Mapping[str, Any] | None, pulse: Pulse, health: Mapping[str, str]
 ) -> dict[str, Any]:
     """Put a row of `status` together; `summary` is the engine's share, None before there is an engine."""
-    row = identity.row() | dict(_EMPTY) | told(dict(summary or {}))
     rss_mb, pss_mb = memory_mb()
-    row |= {
-        "state": _STATES[phase].value,
-        "uptime_s": round(pulse.uptime_s, 1),
-        "heartbeat_age_s": 0.0,
-        "pid": os.getpid(),
-        "rss_mb": rss_mb,
-        "pss_mb": pss_mb,
-        "restarts": 0,
-        "error": None,
-        "phase": phase.value,
-        "candles": pulse.candles,
-        "waiting": pulse.waiting,
-        "loop_lag_ms": round(pulse.lag_ms, 1),
-        "cpu_s": round(sum(os.times()[:2]), 2),
-        "health": dict(health),
-    }
-    return row
+    return (
+        idle_row(identity)
+        | told(dict(summary or {}))
+        | {
+            "state": _STATES[phase].value,
+            "uptime_s": round(pulse.uptime_s, 1),
+            "heartbeat_age_s": 0.0,
+            "pid": os.getpid(),
+            "rss_mb": rss_mb,
+            "pss_mb": pss_mb,
+            "phase": phase.value,
+            "candles": pulse.candles,
+            "waiting": pulse.waiting,
+            "loop_lag_ms": round(pulse.lag_ms, 1),
+            "cpu_s": round(sum(os.times()[:2]), 2),
+            "health": dict(health),
+        }
+    )
 
 
 def memory_mb(rollup: Path = Path("/proc/self/smaps_rollup")) -> tuple[float | None, float | None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from investbot.control.messages import InstanceRequest
 from investbot.domain.errors import DataError, TryAgain, UsageError
 from investbot.domain.events import Event
-from investbot.domain.facts import OperatorRequest, SourceEnded, Timer
+from investbot.domain.facts import Action, OperatorRequest, SourceEnded, Timer
 from investbot.domain.market import Candle, Millis
 from investbot.engine.engine import Engine
 from investbot.instance import desk
@@ -63,6 +64,12 @@ class Loop:
     def waiting(self) -> int:
         """How many items wait in the inbox."""
         return self._inbox.waiting
+
+    def align(self, capital: Decimal) -> None:
+        """Book an allocation (quote) that was changed while nothing ran."""
+        state = self._engine.state
+        if state.begun and state.capital != capital:
+            self._on_fact(OperatorRequest(self._last_at, Action.ALLOCATE, None, capital, "configuration"))
 
     async def put(self, fact: MarketFact) -> None:
         """Bring a market fact in, as soon as there is room for it."""

@@ -127,6 +127,7 @@ class Runner:
         self._loop = loop = Loop(
             self._name, engine, parts.make_market(engine), parts.venue, journal, max(parts.inbox_bound, len(later))
         )
+        loop.align(engine.spec.capital)
         for fact in later:
             await loop.put(fact)
         self._summary = engine.summary
