@@ -21,7 +21,7 @@ class ConservativeScalp:
     one. Pullback, either of two: the bar dipped to the fast EMA after one that closed below it, and closed above it
     (touch); or RSI turned back up through `rsi_dip` (dip). Sanity: ATR / close inside [atr_min, atr_max]. The stop
     opinion lies `stop_atr` ATR under the lower low of the last two bars. SHORT (leave) on the bar whose fast EMA falls
-    below the slow one.
+    below the slow one; nothing else is said while something is held.
     """
 
     name: ClassVar[str] = "conservative_scalp"
@@ -75,7 +75,7 @@ class ConservativeScalp:
                 return Signal(Direction.SHORT, 0.5, self._broken(view))
             return None
         _, _, low, close, _ = view.bar
-        if not close > slow:
+        if view.holding or not close > slow:
             return None
         previous = view.previous
         touched = view.previous_bar.close < previous["fast"] and low <= fast < close

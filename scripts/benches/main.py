@@ -1,0 +1,39 @@
+"""scripts/bench [NAME…] [--json FILE]: measure, print, and write the figures for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from scripts.benches import engine, faces, ledger
+
+BENCHES = {"engine": engine.measure, "ledger": ledger.measure, "faces": faces.measure}
+
+
+def main() -> int:
+    """Run the named benches, all of them by default."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure what the house promises about speed.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHES)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as an array")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
+    rows = []
+    for name in given.names or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="investbot-bench-") as scratch:
+            for figure in BENCHES[name](Path(scratch)):
+                print(figure.line(), flush=True)
+                rows.append(figure.row())
+    if given.json is not None:
+        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
