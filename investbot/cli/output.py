@@ -12,8 +12,6 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
-from investbot.domain.times import rfc3339
-
 Row = Mapping[str, Any]
 
 
@@ -25,13 +23,9 @@ class Face(StrEnum):
     QUIET = "quiet"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one name of a command that takes several: its sentence and exit code."""
-
-    name: str
-    message: str
-    exit_code: int = 0
+def line(name: str, message: str, exit_code: int = 0, **more: Any) -> dict[str, Any]:
+    """Tell what became of one name of a command that takes several."""
+    return {"name": name, "ok": exit_code == 0, "exit_code": exit_code, "message": message, **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class Output:
         if self.face is not Face.QUIET:
             print(dumps(value))
 
-    def line(self, value: Row, human: str) -> None:
+    def item(self, value: Row, human: str) -> None:
         """Print one item of a stream: a JSON object a line, or the words for a human."""
         if self.face is Face.QUIET:
             return
@@ -99,22 +93,27 @@ class Output:
         for row in rows:
             writer.writerow(["" if row.get(column) is None else text(row.get(column)) for column in columns])
 
-    def outcomes(self, outcomes: Sequence[Outcome]) -> int:
+    def ended(self, sentence: str, exit_code: int) -> int:
+        """Print the last sentence of a long work, on stderr when it failed, and give its exit code."""
+        if exit_code:
+            print(sentence, file=sys.stderr)
+        else:
+            self.say(sentence)
+        return exit_code
+
+    def lines(self, lines: Sequence[Row]) -> int:
         """Print one line a name, failures on stderr, and give the worst exit code."""
         if self.is_json:
-            self.value(
-                [
-                    {"name": each.name, "ok": each.exit_code == 0, "exit_code": each.exit_code, "message": each.message}
-                    for each in outcomes
-                ]
-            )
-        for each in outcomes:
-            sentence = each.message if len(outcomes) == 1 else f"{each.name}: {each.message}"
-            if each.exit_code:
+            self.value(list(lines))
+        for each in lines:
+            sentence = each["message"]
+            if not sentence.startswith(each["name"]):
+                sentence = f"{each['name']}: {sentence}"
+            if each["exit_code"]:
                 print(sentence, file=sys.stderr)
             elif self.face is Face.HUMAN:
                 print(sentence)
-        return max((each.exit_code for each in outcomes), default=0)
+        return max((each["exit_code"] for each in lines), default=0)
 
     def _table(self, cells: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
         from rich import box
@@ -167,11 +166,6 @@ def plain(value: Any) -> Any:
 def dumps(value: Any) -> str:
     """Write JSON with stable, readable layout."""
     return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def moment(ms: int | None) -> str | None:
-    """Show milliseconds UTC as RFC 3339, None as None."""
-    return None if ms is None else rfc3339(ms)
 
 
 def _is_number(cell: str) -> bool:

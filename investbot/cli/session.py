@@ -34,11 +34,16 @@ class Session:
             self.secrets.append(self._passphrase)
         return self._passphrase
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sits at a terminal."""
+        return sys.stdin.isatty()
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something that cannot be undone; UsageError where nobody can answer or the answer is no."""
         if yes:
             return
-        if not sys.stdin.isatty():
+        if not self.can_ask:
             message = f"{question} There is no terminal to ask on: add --yes to do it."
             raise UsageError(message)
         sys.stderr.write(f"{question} [y/N] ")

@@ -1,0 +1,67 @@
+"""`investbot backtest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from investbot.cli.fleet import profile_folders
+from investbot.cli.recipes import DEFAULT_CAPITAL, Changes, money, resolve
+from investbot.cli.registry import RESEARCH, add
+from investbot.cli.session import Session
+
+_TRIPS = ("closed_at", "symbol", "quantity", "entry_price", "exit_price", "net_pnl", "r", "exit_reason", "gapped")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    examples = (
+        "investbot backtest --profile conservative --data candles.csv.gz --timeframe 5m",
+        "investbot backtest --profile conservative --data candles.csv.gz --timeframe 5m --report report --json",
+    )
+    add(app, "backtest", *examples, panel=RESEARCH)(backtest)
+
+
+def backtest(
+    context: typer.Context,
+    profile: Annotated[str, typer.Option(metavar="P", help="A profile's name or path.")],
+    data: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Candles, once for each symbol; unset: the profile's own.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write summary, trips, fills, events here.")
+    ] = None,
+    capital: Annotated[str, typer.Option(metavar="AMOUNT", help="Its allocation, in quote.")] = DEFAULT_CAPITAL,
+    symbol: Annotated[
+        list[str] | None, typer.Option(metavar="SYMBOL", help="Instead of the profile's; may be given again.")
+    ] = None,
+    timeframe: Annotated[str | None, typer.Option(metavar="TF", help="Instead of the profile's.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the profile; may be given again.")
+    ] = None,
+) -> None:
+    """Run a profile over candle files through the engine that trades, with costs and pessimistic fills."""
+    from investbot.bootstrap import research
+
+    session: Session = context.obj
+    money_ = money(capital)
+    config = resolve(session, "backtest", profile, money_, Changes(symbol, timeframe, values))
+    folder = profile_folders(session)[0]
+    result = research.backtest(config, data or [], money_, folder if folder.is_dir() else None)
+    written = research.write_report(result, report) if report is not None else []
+    _tell(session, result)
+    if written:
+        session.output.say(f"Wrote {', '.join(path.name for path in written)} to {report}.")
+
+
+def _tell(session: Session, result: dict[str, Any]) -> None:
+    for warning in result["warnings"]:
+        session.output.warn(warning)
+    if session.output.is_json:
+        session.output.value(result)
+        return
+    session.output.rows(result["trips"][-20:], _TRIPS, "No round trips.")
+    head = {key: result[key] for key in ("strategy", "symbols", "timeframe", "from_at", "to_at")}
+    session.output.record({**head, **result["summary"]}, title="")

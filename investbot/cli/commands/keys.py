@@ -1,0 +1,114 @@
+"""`investbot keys set | check | forget`: API keys, in the instance's own encrypted store and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from investbot.cli.choices import Name, Yes
+from investbot.cli.fleet import open_home
+from investbot.cli.keyfile import KNOWN, parse_keys
+from investbot.cli.registry import MONEY, add, family
+from investbot.cli.session import Session
+from investbot.cli.store import unlocked
+from investbot.cli.times import wall_clock
+from investbot.domain.errors import DataError, UsageError
+from investbot.domain.times import rfc3339
+
+_LONGEST = 65_536
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    keys = family(app, "keys", "API keys of an instance, in its own encrypted store.", panel=MONEY)
+    add(keys, "set", "investbot keys set alpha --from keys.json", "investbot keys set alpha --from -")(set_)
+    add(keys, "check", "investbot keys check alpha")(check)
+    add(keys, "forget", "investbot keys forget alpha --yes")(forget)
+
+
+def set_(
+    context: typer.Context,
+    name: Name,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE|-", help="JSON or name=value lines; - is stdin; unset: asked for."),
+    ] = None,
+) -> None:
+    """Store API keys under ccxt's names (apiKey, secret, password, uid, privateKey, walletAddress) or keypair."""
+    from investbot.adapters.storage.secrets import set_secrets
+
+    session: Session = context.obj
+    home = open_home(session)
+    instance = home.existing(name)
+    given = _asked(session) if source is None else parse_keys(_content(source))
+    session.secrets += given.values()
+    with unlocked(session, home) as vault:
+        set_secrets(instance.ledger, vault.data_key(name), given, wall_clock())
+    if session.output.is_json:
+        session.output.value({"name": name, "set": sorted(given)})
+    session.output.say(f"{name}: stored {', '.join(sorted(given))}; a restart of the instance uses them.")
+    if source not in {None, "-"}:
+        session.output.warn(f"{source} still holds them in plain text; delete it.")
+
+
+def check(context: typer.Context, name: Name) -> None:
+    """Say which keys are stored and since when, and whether the venue's usual ones are among them; asks no venue."""
+    from investbot.adapters.storage.secrets import secret_names
+    from investbot.config.instance import load_instance
+
+    session: Session = context.obj
+    home = open_home(session)
+    instance = home.existing(name)
+    with unlocked(session, home) as vault:
+        stored = secret_names(instance.ledger, vault.data_key(name))
+    rows = [{"key": each, "set_at": rfc3339(at)} for each, at in stored.items()]
+    session.output.rows(rows, ["key", "set_at"], f"{name} has no keys; set them with `investbot keys set {name}`.")
+    config = load_instance(instance.path)
+    if config.venue.mode.value != "paper" and not {"apiKey", "secret"} <= stored.keys() and "keypair" not in stored:
+        session.output.warn(f"{name} is {config.venue.mode.value} and has no apiKey with its secret, and no keypair.")
+    elif config.venue.mode.value == "paper" and stored:
+        session.output.warn(f"{name} trades on paper and does not use them.")
+
+
+def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:
+    """Overwrite and forget every API key of an instance."""
+    from investbot.adapters.storage.secrets import forget_secrets
+
+    session: Session = context.obj
+    home = open_home(session)
+    instance = home.existing(name)
+    session.confirm(f"Forget the API keys of {name}?", yes=yes)
+    with unlocked(session, home) as vault:
+        count = forget_secrets(instance.ledger, vault.data_key(name))
+    if session.output.is_json:
+        session.output.value({"name": name, "forgotten": count})
+    session.output.say(f"{name}: forgot {count} key{'' if count == 1 else 's'}.")
+
+
+def _content(source: str) -> str:
+    """Read the file or stdin; DataError when that is not possible."""
+    try:
+        raw = sys.stdin.buffer.read(_LONGEST) if source == "-" else Path(source).expanduser().read_bytes()
+        return raw.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        message = f"The keys cannot be read from {source}: {why}."
+        raise DataError(message) from None
+
+
+def _asked(session: Session) -> dict[str, str]:
+    """Ask on the terminal, hidden; an empty answer leaves that key out."""
+    import getpass
+
+    if not session.can_ask:
+        message = "There is no terminal to ask on: give the keys with --from FILE, or --from - for stdin."
+        raise UsageError(message)
+    given = {name: getpass.getpass(f"{name} (empty: none): ") for name in KNOWN if name != "keypair"}
+    found = {name: value for name, value in given.items() if value}
+    if not found:
+        message = "No key was given, and nothing was stored."
+        raise UsageError(message)
+    return found

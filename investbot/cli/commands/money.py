@@ -1,0 +1,77 @@
+"""`investbot capital` and `investbot size`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from investbot.bootstrap.home import Home
+from investbot.cli.amounts import amount, wire
+from investbot.cli.choices import Name
+from investbot.cli.fleet import open_home, supervisor, supervisor_if_up, user
+from investbot.cli.output import line
+from investbot.cli.registry import MONEY, add
+from investbot.cli.session import Session
+from investbot.cli.times import wall_clock
+from investbot.domain.errors import ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    add(app, "capital", "investbot capital alpha 750", panel=MONEY)(capital)
+    add(app, "size", "investbot size alpha BTC/USDT --stop 49500", panel=MONEY)(size)
+
+
+def capital(
+    context: typer.Context,
+    name: Name,
+    given: Annotated[str, typer.Argument(metavar="AMOUNT", help="The whole new allocation, in quote.")],
+) -> int:
+    """Change an allocation within the fleet's capital; a new version of the settings."""
+    session: Session = context.obj
+    home = open_home(session)
+    home.existing(name)
+    value = amount(given, "the capital")
+    if value <= 0:
+        message = f"The capital of {name} must be above zero, not {given}."
+        raise ConfigError(message)
+    client = supervisor_if_up(home)
+    if client is None:
+        told = _allocate(home, name, value)
+    else:
+        with client:
+            told = client.call("allocate", name=name, amount=wire(value))["message"]
+    return session.output.lines([line(name, told, capital=wire(value))])
+
+
+def _allocate(home: Home, name: str, value: Decimal) -> str:
+    """Write the new version here, with the instance kept from starting meanwhile."""
+    from investbot.config.fleet import check_allocations, load_fleet
+    from investbot.config.instance import load_instance, with_capital
+    from investbot.config.versions import save
+    from investbot.instance.lock import InstanceLock
+
+    instance = home.existing(name)
+    with InstanceLock(instance.lock, name):
+        allocations = {each: load_instance(home.instance(each).path).capital for each in home.names()}
+        check_allocations(load_fleet(home.path), allocations, name, value)
+        changed = with_capital(load_instance(instance.path), value)
+        save(instance.path, changed, wall_clock(), user(), f"capital {wire(value)}")
+    return f"capital is now {wire(value)}"
+
+
+def size(
+    context: typer.Context,
+    name: Name,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Such as BTC/USDT.")],
+    stop: Annotated[str, typer.Option(metavar="PRICE", help="Where the stop would be, in quote per base.")],
+) -> None:
+    """Say what the rules allow to be bought at the last price with this stop: quantity, risk, reward, costs."""
+    session: Session = context.obj
+    home = open_home(session)
+    home.existing(name)
+    price = wire(amount(stop, "the stop"))
+    with supervisor(home) as client:
+        session.output.record(client.call("size", name=name, symbol=symbol, stop=price))

@@ -1,0 +1,147 @@
+"""`investbot status`, `investbot show` and `investbot top`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from investbot.cli.choices import Every, Name, Names
+from investbot.cli.fleet import chosen, open_home, supervisor
+from investbot.cli.reading import Filters, rows_of, status_of
+from investbot.cli.registry import LOOK, add
+from investbot.cli.session import Session
+from investbot.domain.errors import InvestBotError, SupervisorDown, TryAgain, UsageError
+
+COLUMNS = (
+    "name",
+    "state",
+    "mode",
+    "symbols",
+    "timeframe",
+    "equity",
+    "day_pnl",
+    "total_pnl",
+    "open_positions",
+    "win_rate",
+    "profit_factor",
+    "drawdown",
+    "trading_state",
+    "last_candle_at",
+    "error",
+)
+_TOP = ("name", "pid", "cpu_fraction", "rss_mb", "pss_mb", "loop_lag_ms", "inbox")
+_NONE = "No instances yet; make one with `investbot create NAME --profile P`."
+_CLEAR = "\x1b[2J\x1b[H"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    add(app, "status", "investbot status", "investbot status --json", panel=LOOK)(status)
+    add(app, "show", "investbot show alpha", panel=LOOK)(show)
+    add(app, "top", "investbot top", "investbot top --json", panel=LOOK)(top)
+
+
+def status(
+    context: typer.Context,
+    names: Names = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER@HOST", help="Another machine's fleet over SSH; may be given again."),
+    ] = None,
+) -> int:
+    """Show the fleet in one table: states, equity, results, the last candle, errors."""
+    session: Session = context.obj
+    if host:
+        if names or watch:
+            message = "--host shows whole fleets once: leave names and --watch out."
+            raise UsageError(message)
+        return _elsewhere(session, host)
+    home = open_home(session)
+    while True:
+        wanted = chosen(home, names, every=False) if names else home.names()
+        rows = status_of(session, home, wanted)
+        if watch and not session.output.is_json and sys.stdout.isatty():
+            sys.stdout.write(_CLEAR)
+        session.output.rows(rows, COLUMNS, _NONE)
+        if not watch:
+            return 0
+        sys.stdout.flush()
+        time.sleep(1.0)
+
+
+def show(context: typer.Context, name: Name) -> None:
+    """Show one instance: its status, what it holds, its open orders, its settings."""
+    from investbot.config.instance import load_instance
+    from investbot.domain.order import DONE
+
+    session: Session = context.obj
+    home = open_home(session)
+    instance = home.existing(name)
+    (row,) = status_of(session, home, [name])
+    positions = rows_of(session, home, "positions", name, Filters())
+    done = {state.value for state in DONE}
+    orders = [each for each in rows_of(session, home, "orders", name, Filters()) if each["state"] not in done]
+    settings = load_instance(instance.path).data()
+    if session.output.is_json:
+        session.output.value({**row, "positions": positions, "open_orders": orders, "settings": settings})
+        return
+    session.output.record(row)
+    if positions:
+        session.output.say("")
+        session.output.rows(positions, ("symbol", "quantity", "entry_price", "cost", "stop_price", "opened_at"))
+    if orders:
+        session.output.say("")
+        session.output.rows(
+            orders, ("at", "symbol", "side", "type", "role", "price", "stop_price", "quantity", "state")
+        )
+    session.output.say(f"\nSettings: {instance.settings}; versions: `investbot config history {name}`.")
+
+
+def top(context: typer.Context, names: Names = None, every: Every = False) -> None:
+    """Show processor (a fraction of one core), memory in MB, loop lag and waiting facts of each running instance."""
+    session: Session = context.obj
+    home = open_home(session)
+    with supervisor(home) as client:
+        wanted = chosen(home, names, every=every) if names else []
+        session.output.rows(client.call("top", names=wanted), _TOP, "No instance runs.")
+
+
+def _elsewhere(session: Session, hosts: list[str]) -> int:
+    rows: list[dict[str, Any]] = []
+    worst = 0
+    for host in hosts:
+        try:
+            rows += [{"host": host, **row} for row in _ask(host)]
+        except InvestBotError as error:
+            worst = max(worst, error.exit_code)
+            session.output.warn(f"{host}: {error}")
+    session.output.rows(rows, ("host", *COLUMNS), _NONE)
+    return worst
+
+
+def _ask(host: str) -> list[dict[str, Any]]:
+    """Run `investbot status --json` on another machine with the operator's own SSH; TryAgain, SupervisorDown."""
+    if host.startswith("-"):
+        message = f"{host!r} is no host; write user@host."
+        raise UsageError(message)
+    command = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "--", host, "investbot", "status", "--json"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)  # noqa: S603
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+    except FileNotFoundError:
+        message = "there is no ssh on this machine; install it."
+        raise SupervisorDown(message) from None
+    except subprocess.TimeoutExpired:
+        message = "it did not answer within 60 s."
+        raise TryAgain(message) from None
+    except ValueError:
+        said = (done.stderr.strip().splitlines() or ["it answered nothing"])[-1]
+        message = f"{said.rstrip('.')} (exit code {done.returncode})."
+        raise TryAgain(message) from None
+    return found

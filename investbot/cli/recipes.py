@@ -1,0 +1,55 @@
+"""A profile with what the command line changes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from investbot.cli.amounts import amount
+from investbot.cli.fleet import profile_folders
+from investbot.cli.session import Session
+from investbot.cli.times import wall_clock
+from investbot.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from investbot.config.instance import InstanceConfig
+
+DEFAULT_CAPITAL = "500"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the line says instead of the profile; None and empty change nothing."""
+
+    symbols: Sequence[str] | None = None
+    timeframe: str | None = None
+    values: Sequence[str] | None = None
+
+
+def money(text: str) -> Decimal:
+    """Read an allocation in quote; UsageError for what is no number, ConfigError when it is not above zero."""
+    value = amount(text, "the capital")
+    if value <= 0:
+        message = f"The capital must be above zero, not {text}."
+        raise ConfigError(message)
+    return value
+
+
+def resolve(session: Session, name: str, profile: str, capital: Decimal, changes: Changes) -> InstanceConfig:
+    """Find and read a profile, lay the changes over it, and make it an instance's; ConfigError, UsageError."""
+    from investbot.config.instance import new_instance, set_values
+    from investbot.config.loading import find_profile, load_profile
+    from investbot.config.writer import value
+
+    search = profile_folders(session)
+    path = find_profile(profile, search)
+    assignments = list(changes.values or ())
+    if changes.timeframe is not None:
+        assignments.insert(0, f"market.timeframe={value(changes.timeframe)}")
+    if changes.symbols:
+        assignments.insert(0, f"market.symbols={value(list(changes.symbols))}")
+    loaded = load_profile(path, search, session.environment)
+    config = new_instance(name, loaded, path.stem, capital, wall_clock())
+    return set_values(config, assignments) if assignments else config
