@@ -58,7 +58,7 @@ def save(folder: Path, config: InstanceConfig, at: Millis, by: str, why: str) ->
 
     TryAgain when another process was quicker; OSError when the disk refuses: then the old version stays in force.
     """
-    if (folder / INSTANCE_FILE).exists() and load_instance(folder).version != config.version:
+    if (folder / INSTANCE_FILE).exists() and current(folder).version != config.version:
         raise _overtaken(config.name)
     versions = folder / FOLDER
     versions.mkdir(mode=0o700, exist_ok=True)
@@ -73,6 +73,17 @@ def save(folder: Path, config: InstanceConfig, at: Millis, by: str, why: str) ->
         raise _overtaken(config.name) from None
     write_private(folder / INSTANCE_FILE, text)
     return stamped
+
+
+def current(folder: Path) -> InstanceConfig:
+    """Read the version in force; where its file was spoilt, the newest stored one; ConfigError when there is none."""
+    try:
+        return load_instance(folder)
+    except ConfigError:
+        whole = [version.number for version in history(folder) if version.intact]
+        if not whole:
+            raise
+        return load_version(folder, whole[-1])
 
 
 def history(folder: Path) -> list[Version]:
@@ -97,7 +108,7 @@ def load_version(folder: Path, number: int) -> InstanceConfig:
 def rollback(folder: Path, number: int, at: Millis, by: str) -> InstanceConfig:
     """Make the recipe of an old version the next version; name and capital stay; ConfigError, TryAgain."""
     recipe = load_version(folder, number)
-    return save(folder, with_recipe(load_instance(folder), recipe), at, by, f"rollback to version {number}")
+    return save(folder, with_recipe(current(folder), recipe), at, by, f"rollback to version {number}")
 
 
 def diff(before: Profile, after: Profile) -> list[Change]:

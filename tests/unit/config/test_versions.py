@@ -54,6 +54,19 @@ def test_a_rollback_is_a_new_version_with_the_same_content_and_todays_capital(tm
     assert rollback(tmp_path, 2, NOON, "b").capital == 900
 
 
+def test_a_rollback_repairs_a_file_that_was_spoilt(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    change(tmp_path, "risk.max_open_positions=2")
+    write(tmp_path, INSTANCE_FILE, "spoilt")
+    assert rollback(tmp_path, 1, NOON, "b").version == 3
+    assert load_instance(tmp_path).risk.max_open_positions == 1
+    write(tmp_path, INSTANCE_FILE, "spoilt")
+    for path in (tmp_path / "versions").iterdir():
+        path.write_text("spoilt", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not TOML"):
+        save(tmp_path, instance(), NOON, "b", "x")
+
+
 def test_there_is_no_way_back_to_what_was_tampered_with(tmp_path: Path) -> None:
     save(tmp_path, instance(), NOON, "a", "create")
     change(tmp_path, "risk.max_open_positions=2")

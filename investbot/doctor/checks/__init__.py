@@ -1,0 +1,1 @@
+"""One check a file: a NAME and `check(host)`."""

@@ -1,0 +1,32 @@
+"""Every ledger opens, its pages are whole, and what is derived from its events agrees with them."""
+
+from __future__ import annotations
+
+from investbot.doctor.host import Host
+from investbot.doctor.issue import Issue, Level
+from investbot.domain.errors import LedgerError, VaultError
+
+NAME = "ledgers"
+
+
+def check(host: Host) -> list[Issue]:
+    """Have every ledger looked over with its key; one that does not open does not hide the others."""
+    names = host.names()
+    if not names:
+        return [Issue(NAME, Level.OK, "there are no instances")]
+    if host.inspect_ledger is None:
+        what = f"{len(names)} not looked at without the passphrase"
+        fix = "investbot doctor --passphrase-file FILE"
+        return [Issue(NAME, Level.WARNING, what, "damage would go unnoticed", fix)]
+    found: list[Issue] = []
+    for name in names:
+        try:
+            sentences = host.inspect_ledger(name)
+        except (LedgerError, VaultError) as error:
+            sentences = [str(error)]
+        why = f"{name} cannot trade without a whole ledger, and its figures cannot be trusted"
+        found += [
+            Issue(NAME, Level.ERROR, f"{name}: {sentence.rstrip('.')}", why, f"investbot stop {name}")
+            for sentence in sentences
+        ]
+    return found or [Issue(NAME, Level.OK, f"{len(names)} are whole and agree with their events")]

@@ -1,0 +1,50 @@
+"""This machine, as the checks want to know it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from investbot.doctor.host import Disk, Host, InspectLedger
+from investbot.domain.market import Millis
+
+
+def this_host(
+    home: Path,
+    now: Millis,
+    *,
+    sqlcipher: str,
+    supervisor_answers: Callable[[], bool],
+    vault_names: Callable[[], Collection[str]],
+    inspect_ledger: InspectLedger | None,
+) -> Host:
+    """Describe the machine this process runs on; what other rooms know is handed in. `now` in milliseconds UTC."""
+    return Host(
+        home=home,
+        now=now,
+        uid=os.getuid(),
+        python=sys.version_info[:3],
+        sqlcipher=sqlcipher,
+        disk=disk,
+        is_supervisor=is_supervisor,
+        supervisor_answers=supervisor_answers,
+        vault_names=vault_names,
+        inspect_ledger=inspect_ledger,
+    )
+
+
+def disk(path: Path) -> Disk:
+    """Give the room beside a path that this user may still fill; OSError."""
+    usage = shutil.disk_usage(path)
+    return Disk(usage.free, usage.total)
+
+
+def is_supervisor(pid: int) -> bool:
+    """Tell whether a living process is one of InvestBot's: process ids are used again."""
+    try:
+        return b"investbot" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
