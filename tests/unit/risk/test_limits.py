@@ -210,6 +210,7 @@ def test_nothing_may_be_too_small_to_buy_or_to_sell_again() -> None:
     halves = ((D("10.1"), D("0.5")), (D("10.2"), D("0.5")))
     fits = sale("1.0", notional="10.00", stop="9.90", targets=halves)
     assert review(limit, of=fits, instrument=instrument) is None
+    assert review(limit, of=fits | {"notional": D(5), "stop": D(5)}, instrument=instrument) is None
     assert review(limit, of=fits | {"notional": D("4.99")}, instrument=instrument) == Denial(
         "min_notional", "The entry would be worth 4.99 USDT; min_notional is 5.", "4.99", "5"
     )

@@ -136,6 +136,17 @@ def test_the_limit_is_never_under_the_expected_entry() -> None:
     assert result.limit_price == result.expected_entry == D("42000.00")
 
 
+def test_the_limit_lies_on_the_tick_above_its_band() -> None:
+    assert sized(price=D("42000.01")).limit_price == D("42084.02")
+
+
+def test_a_hair_less_than_a_lot_is_not_rounded_up_to_it() -> None:
+    whole = Instrument("X/USDT", D("0.01"), D(1))
+    hair: dict[str, Any] = {"instrument": whole, "costs": FREE, "risk": WIDE, "price": D(3), "cash": D(500)}
+    assert sized(capital=D(3), **hair).quantity == 1
+    assert denied(capital=D("2.9999999999999999999999999"), **hair).limit == "lot"
+
+
 def test_a_ladder_brings_the_sum_of_its_rungs() -> None:
     fine = Instrument("X/USDT", D("0.01"), D("0.01"))
     exits = ExitRules(targets=((D("0.01"), D("0.5")), (D("0.03"), D("0.5"))))
