@@ -43,8 +43,10 @@ def disk(path: Path) -> Disk:
 
 
 def is_supervisor(pid: int) -> bool:
-    """Tell whether a living process is one of InvestBot's: process ids are used again."""
+    """Tell whether a process id is still a supervisor's, and not used again by another program or an instance."""
     try:
-        return b"investbot" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    names = [part.rpartition(b"/")[2] for part in command]
+    return any(name.startswith(b"investbot") and not name.endswith(b".instance") for name in names)

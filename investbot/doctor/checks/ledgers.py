@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from investbot.doctor.host import Host
 from investbot.doctor.issue import Issue, Level
-from investbot.domain.errors import LedgerError, VaultError
+from investbot.domain.errors import InvestBotError
 
 NAME = "ledgers"
 
@@ -22,7 +22,7 @@ def check(host: Host) -> list[Issue]:
     for name in names:
         try:
             sentences = host.inspect_ledger(name)
-        except (LedgerError, VaultError) as error:
+        except InvestBotError as error:
             sentences = [str(error)]
         why = f"{name} cannot trade without a whole ledger, and its figures cannot be trusted"
         found += [
