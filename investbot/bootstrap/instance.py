@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import JsonLines, Redactor
@@ -72,6 +72,22 @@ def run_foreground(home: Path, name: str, key: bytes) -> Ending:
             )
 
 
+def flatten_stopped(home: Path, name: str, key: bytes, by: str = "operator") -> dict[str, Any]:
+    """Sell all that an instance which does not run holds, from its ledger; give what came of it (see `desk.answer`).
+
+    UnknownInstance, TryAgain when it runs, VaultError, LedgerError, DataError.
+    """
+    from investbot.config.instance import load_instance
+    from investbot.instance.flatten import flatten
+
+    place = Home(home.resolve())
+    folder, clock = place.existing(name), SystemClock()
+    folder.ensure()
+    with InstanceLock(folder.lock, name), _log(folder, clock, Redactor([key]), "investbot.instance"):
+        parts = _parts(place, folder, key, clock, load_instance(folder.path))
+        return asyncio.run(flatten(parts, by))
+
+
 def _work(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, handler: RotatingFile) -> Ending:
     """Build everything in order (configuration, log, ledger, venue), then let the loop run."""
     from investbot.config.instance import load_instance
@@ -115,11 +131,11 @@ def _parts(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, co
 
 
 @contextmanager
-def _log(folder: InstanceHome, clock: SystemClock, redactor: Redactor) -> Iterator[RotatingFile]:
-    """Send every log line of this process to the instance's own file."""
+def _log(folder: InstanceHome, clock: SystemClock, redactor: Redactor, of: str | None = None) -> Iterator[RotatingFile]:
+    """Send every log line of this process (or of the logger `of` and those below it) to the instance's own file."""
     handler = RotatingFile(folder.log, clock)
     handler.setFormatter(JsonLines(redactor, instance=folder.name))
-    root, own = logging.getLogger(), logging.getLogger("investbot")
+    root, own = logging.getLogger(of), logging.getLogger("investbot")
     before = own.level
     root.addHandler(handler)
     own.setLevel(logging.INFO)

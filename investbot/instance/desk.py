@@ -53,7 +53,7 @@ def check(request: InstanceRequest, symbols: Sequence[str], name: str) -> None:
     wanted = {"close": ("symbol",), "size": ("symbol", "stop"), "allocate": ("amount",)}.get(request.action, ())
     for word in wanted:
         if getattr(request, word) is None:
-            raise UsageError(f"The request {request.action!r} needs a {word}.")
+            raise UsageError(f"The request {request.action!r} lacks its {word}.")
     if request.symbol is not None and request.symbol not in symbols:
         raise DataError(f"{name} does not trade {request.symbol}; it trades {', '.join(symbols)}.")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 from investbot.control.rows import event_row
 from investbot.domain import events as e
 from investbot.domain.market import Candle, Cursor
-from investbot.instance.parts import Link
 from investbot.ports.ledger import Ledger
 
 _LOG = logging.getLogger("investbot.instance")
@@ -28,9 +27,9 @@ _SHOWN = ("symbol", "direction", "confidence", "limit", "reason", "order_id", "p
 class Journal:
     """Collects the events of one or more facts and makes them durable together, with the candle they reach up to."""
 
-    def __init__(self, ledger: Ledger, link: Link, group: int) -> None:
+    def __init__(self, ledger: Ledger, publish: Callable[[dict[str, Any]], None], group: int) -> None:
         self._ledger = ledger
-        self._link = link
+        self._tell = publish
         self._group = group
         self._pending: list[e.Event] = []
         self._candle: Candle | None = None
@@ -75,7 +74,7 @@ class Journal:
 
     def _publish(self, seq: int, event: e.Event) -> None:
         row = event_row(seq, event)
-        self._link.event(row)
+        self._tell(row)
         level = logging.WARNING if isinstance(event, _GRAVE) else logging.INFO
         if _LOG.isEnabledFor(level):
             _LOG.log(level, _name(row["kind"]), extra={"fields": _shown(row)})

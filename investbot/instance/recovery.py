@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from investbot.domain.errors import DataError, InvariantError
-from investbot.domain.market import Candle, Cursor, Millis
+from investbot.domain.market import Candle, Cursor, Instrument, Millis
 from investbot.domain.times import rfc3339
 from investbot.engine.engine import Engine
 from investbot.engine.state import EngineState
+from investbot.instance.parts import Market, Parts
 from investbot.ports.ledger import Ledger
 from investbot.ports.venue import MarketFact
 
@@ -126,6 +128,26 @@ def _seen(state: EngineState, cursor: Cursor) -> None:
             )
 
 
-def anchors(state: EngineState) -> Mapping[str, Millis]:
-    """With which opening time each symbol's series has to begin, as the ledger has it."""
-    return dict(state.anchors)
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a start finds: engine and market as they were, the stream that goes on, what came ahead of it."""
+
+    engine: Engine
+    market: Market
+    stream: AsyncIterator[MarketFact]
+    later: Sequence[MarketFact]
+    replayed: int
+    warmed: int
+
+
+async def recover(parts: Parts, instruments: Mapping[str, Instrument]) -> Recovered:
+    """Replay the ledger, warm the indicators, and give the stream of what is new; InvariantError, DataError."""
+    engine = parts.make_engine(instruments)
+    replayed = await replay(engine, parts.ledger)
+    cursor = parts.ledger.cursor()
+    stream = parts.venue.facts(dict(engine.state.anchors), cursor)
+    warmed: int = 0
+    later: Sequence[MarketFact] = ()
+    if cursor is not None:
+        warmed, later = await warm(engine, stream, Line(parts.identity.symbols), cursor)
+    return Recovered(engine, parts.make_market(engine), stream, later, replayed, warmed)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from investbot.control.messages import InstanceRequest
@@ -63,6 +63,7 @@ class Runner:
         self._summary: Callable[[], dict[str, Any]] = dict
         self._broken: BaseException | None = None
         self._began = self._beaten = parts.clock.monotonic()
+        self._lag_ms = 0.0
 
     async def run(self) -> Ending:
         """Work until the source ends, someone asks to stop, or an error (which is raised once all is closed)."""
@@ -108,25 +109,21 @@ class Runner:
         if self._loop is None or self._phase is not Phase.READY or self._stop_asked.is_set():
             doing = "stopping" if self._stop_asked.is_set() else self._phase.value
             raise TryAgain(f"{self._name} is {doing}; ask again once it runs.")
-        return await self._loop.ask(request)
+        answer = await self._loop.ask(request)
+        self._say()
+        return answer
 
     async def _start(self) -> tuple[Loop, AsyncIterator[MarketFact]]:
         """Open the venue, replay the ledger, warm the indicators; give the loop and the stream it goes on with."""
         parts = self._parts
         instruments = await parts.venue.open(parts.identity.symbols)
         self._phase = Phase.WARMING
-        engine = parts.make_engine(instruments)
-        seq = await recovery.replay(engine, parts.ledger)
-        cursor = parts.ledger.cursor()
-        self._stream = stream = parts.venue.facts(recovery.anchors(engine.state), cursor)
-        warmed: int = 0
-        later: Sequence[MarketFact] = ()
-        if cursor is not None:
-            warmed, later = await recovery.warm(engine, stream, recovery.Line(parts.identity.symbols), cursor)
-        journal = Journal(parts.ledger, self._link, _GROUP)
-        self._loop = loop = Loop(
-            self._name, engine, parts.make_market(engine), parts.venue, journal, max(parts.inbox_bound, len(later))
-        )
+        found = await recovery.recover(parts, instruments)
+        engine, later = found.engine, found.later
+        self._stream = found.stream
+        journal = Journal(parts.ledger, self._link.event, _GROUP)
+        bound = max(parts.inbox_bound, len(later))
+        self._loop = loop = Loop(self._name, engine, found.market, parts.venue, journal, bound)
         loop.align(engine.spec.capital)
         for fact in later:
             await loop.put(fact)
@@ -134,9 +131,11 @@ class Runner:
         self._phase = Phase.READY
         if self._broken is not None:
             loop.fail(self._broken)
-        _LOG.info("ready", extra={"fields": {"replayed": seq, "warmed": warmed, **parts.venue.health()}})
-        await self._beat()
-        return loop, stream
+        _LOG.info(
+            "ready", extra={"fields": {"replayed": found.replayed, "warmed": found.warmed, **parts.venue.health()}}
+        )
+        self._say()
+        return loop, found.stream
 
     async def _close(self, *beside: asyncio.Task[None]) -> None:
         """End in order: stream, whoever waits, link, ledger; what was durable stays so whatever fails here."""
@@ -153,7 +152,7 @@ class Runner:
         finally:
             if self._loop is not None:
                 self._loop.dismiss()
-            await self._beat()
+            self._say()
             await self._link.flush()
             await _end(dialling)
             self._parts.ledger.close()
@@ -201,14 +200,17 @@ class Runner:
             self._loop.tick()
 
     async def _beat(self) -> None:
+        """Say how things stand; comes round from the loop's own thread, so that a loop that hangs is noticed."""
         now = self._parts.clock.monotonic()
-        lag_ms = max(0.0, (now - self._beaten - BEAT_S) * 1000)
+        self._lag_ms = max(0.0, (now - self._beaten - BEAT_S) * 1000)
         self._beaten = now
-        loop = self._loop
-        pulse = Pulse(now - self._began, lag_ms, loop.waiting if loop else 0, loop.candles if loop else 0)
-        self._link.status(
-            status_row(self._parts.identity, self._phase, self._summary(), pulse, self._parts.venue.health())
-        )
+        self._say()
+
+    def _say(self) -> None:
+        loop, parts = self._loop, self._parts
+        uptime_s = parts.clock.monotonic() - self._began
+        pulse = Pulse(uptime_s, self._lag_ms, loop.waiting if loop else 0, loop.candles if loop else 0)
+        self._link.status(status_row(parts.identity, self._phase, self._summary(), pulse, parts.venue.health()))
 
 
 async def _end(task: asyncio.Future[Any]) -> None:
