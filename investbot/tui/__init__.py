@@ -1,1 +1,1 @@
-"""The terminal dashboard."""
+"""The terminal dashboard: one frozen snapshot in, pixels out."""

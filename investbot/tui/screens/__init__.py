@@ -1,0 +1,1 @@
+"""What fills the terminal: the fleet, one instance, dialogs."""
