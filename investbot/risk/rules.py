@@ -21,6 +21,9 @@ FEE_ROUNDING = Decimal("0.000001")
 FILL_FLOOR = Decimal("0.9")
 """A stop stays inside its band for every fill from this part of the signal's price up to the entry's limit."""
 
+FINE_TICK = Decimal("0.01")
+"""A tick of at most this part of stop_max may round a stop nearer than stop_min, in a band that leaves no room."""
+
 _FRACTION = Decimal("0.00000001")
 _DOWN = Context(prec=20, rounding=ROUND_FLOOR)
 _UP = Context(rounding=ROUND_CEILING)
@@ -93,12 +96,15 @@ def stop_distance(
 
     The signal's own stop when `stop_structure` is set and it names one, else `stop_atr` times ATR (quote per base)
     where both are known, else `stop_fraction`; rounded to 0.00000001 and clamped. The least distance is stop_min plus
-    one tick at the lowest fill looked at (`FILL_FLOOR`), because `stop_for` rounds up by less than a tick. A Denial
+    one tick at the lowest fill looked at (`FILL_FLOOR`), because `stop_for` rounds up by less than a tick; in a band
+    narrower than that it is stop_max, where the tick is fine enough (`FINE_TICK`). A Denial
     `stop_band` when no tick fits inside the band, and when the structure's stop lies beyond stop_max: a stop inside
     the structure would protect nothing.
     """
     step = instrument.tick / price
     least = _UP.quantize(exits.stop_min + step / FILL_FLOOR, _FRACTION)
+    if step <= FINE_TICK * exits.stop_max:
+        least = min(least, exits.stop_max)
     if least > exits.stop_max:
         return Denial(
             "stop_band",

@@ -90,6 +90,14 @@ def test_a_tick_too_coarse_for_the_band_is_refused_with_its_share_of_the_price()
     )
 
 
+def test_a_band_without_room_takes_its_far_edge_where_the_tick_is_fine() -> None:
+    assert distance("42000", stop_min=D("0.01"), stop_max=D("0.01")) == D("0.01")
+    at_most = Instrument("X/USDT", D("0.0001"), D(1))
+    assert distance("1", at_most, stop_min=D("0.01"), stop_max=D("0.01")) == D("0.01")
+    coarser = Instrument("X/USDT", D("0.000101"), D(1))
+    assert no_distance("1", coarser, stop_min=D("0.01"), stop_max=D("0.01")).limit == "stop_band"
+
+
 def test_the_last_tick_that_fits_still_lies_inside_the_band() -> None:
     coarse = Instrument("X/USDT", D(1), D("0.001"))
     price = D(1) / (D("0.005") * D("0.9")) + 1
