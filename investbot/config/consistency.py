@@ -47,8 +47,11 @@ def findings(
     logging: LoggingSection,
 ) -> Iterator[Finding]:
     """Give every rule between keys that the sections of a profile break."""
-    yield from _stops(exits)
-    yield from _rails(risk, exits)
+    rails = list(_rails(risk, exits))
+    # A stop beyond the rails needs allow_wide first, and that may widen the bounds too.
+    if all(found.keys[0] != "exits.stop_fraction" for found in rails):
+        yield from _stops(exits)
+    yield from rails
     yield from _market(market)
     yield from _venue(venue, market)
     if restart.backoff > restart.max:

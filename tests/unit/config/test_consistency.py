@@ -94,3 +94,9 @@ def test_a_stop_beyond_the_rails_names_the_rail_and_the_bound() -> None:
     found = broken(exits={"stop_fraction": "0.02", "stop_max": "0.02"})
     assert found["exits.stop_fraction"] == "0.02 is outside 0.005 to 0.01; risk.allow_wide = true lifts that."
     assert profile(risk=WIDE, exits={"stop_fraction": "0.02", "stop_max": "0.02"}).exits.stop_max
+
+
+def test_a_stop_beyond_the_rails_is_told_once() -> None:
+    assert broken(exits={"stop_fraction": "0.02"}) == {
+        "exits.stop_fraction": "0.02 is outside 0.005 to 0.01; risk.allow_wide = true lifts that."
+    }
