@@ -28,8 +28,9 @@ class SyntheticVenue:
     """Makes the same candles for the same seed and symbol, whatever the speed and however often it is restarted.
 
     `candles` bounds each symbol's series (None = endless); `speed` is candles a real second (0 = as fast as it goes);
-    `first_at` is when the first bar opens (milliseconds, put back onto the timeframe). After a restart the series is
-    made again from its beginning: some two seconds for 200,000 candles.
+    `first_at` is when the first bar opens (milliseconds, put back onto the timeframe); every series begins at `price`
+    (quote per base) and moves by about `volatility` a bar (a fraction), None = as usual for the symbol. After a
+    restart the series is made again from its beginning: some two seconds for 200,000 candles.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class SyntheticVenue:
         speed: float = 60.0,
         close_at_end: bool = True,
         first_at: Millis = EPOCH,
+        price: Decimal | None = None,
+        volatility: Decimal | None = None,
         rules: InstrumentRules = DEFAULT_RULES,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -50,6 +53,8 @@ class SyntheticVenue:
         self._candles = candles
         self._close_at_end = close_at_end
         self._first_at = first_at // timeframe.ms * timeframe.ms
+        self._price = None if price is None else float(price)
+        self._volatility = None if volatility is None else float(volatility)
         self._rules = rules
         self._pacer = Pacer(speed, monotonic)
         self._sleep = sleep
@@ -65,7 +70,7 @@ class SyntheticVenue:
                     f"The synthetic market has no symbol {symbol}; write it as BASE/QUOTE, such as BTC/USDT."
                 )
         self._instruments = {
-            symbol: self._rules.instrument(symbol, usual_tick(start_price(symbol))) for symbol in symbols
+            symbol: self._rules.instrument(symbol, usual_tick(self._start(symbol))) for symbol in symbols
         }
         return dict(self._instruments)
 
@@ -92,11 +97,14 @@ class SyntheticVenue:
         symbol, timeframe, tick = instrument.symbol, self._timeframe, instrument.tick
         step = float(tick)
         opened_at = self._first_at
-        for *prices, volume in walk(self._seed, symbol, start_price(symbol), timeframe.ms):
+        for *prices, volume in walk(self._seed, symbol, self._start(symbol), timeframe.ms, self._volatility):
             opened, high, low, close = (max(round(price / step), 1) * tick for price in prices)
             bar = Bar(float(opened), float(high), float(low), float(close), volume)
             yield Candle(symbol, timeframe, opened_at, opened, high, low, close, bar)
             opened_at += timeframe.ms
+
+    def _start(self, symbol: str) -> float:
+        return start_price(symbol) if self._price is None else self._price
 
     async def poll(self) -> None:
         """Do nothing: the series is made as it is read."""

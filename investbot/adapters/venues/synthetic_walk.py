@@ -33,9 +33,14 @@ _BLOCK = 512
 _UNIFORMS, _NORMALS = 3, 6
 
 
-def walk(seed: int, symbol: str, start: float, bar_ms: Millis) -> Iterator[tuple[float, float, float, float, float]]:
-    """Make bars for ever: open, high, low, close (quote per base) and volume (base); the next opens at the close."""
-    base = YEARLY_VOLATILITY**2 * bar_ms / (365 * DAY)
+def walk(
+    seed: int, symbol: str, start: float, bar_ms: Millis, volatility: float | None = None
+) -> Iterator[tuple[float, float, float, float, float]]:
+    """Make bars for ever: open, high, low, close (quote per base) and volume (base); the next opens at the close.
+
+    `volatility` is the standard deviation of a bar's return as a fraction; None = the usual one of a year, scaled.
+    """
+    base = YEARLY_VOLATILITY**2 * bar_ms / (365 * DAY) if volatility is None else volatility**2
     variance, shock, drift, close = base, 0.0, REGIMES[0], start
     for chance, kind, leap, (z, up, down, size, busy, _) in _draws(seed, symbol):
         if chance < REGIME_CHANGE:

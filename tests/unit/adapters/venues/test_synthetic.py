@@ -123,3 +123,22 @@ def test_the_walk_never_changes() -> None:
     bars = list(islice(walk(1, BTC, 100.0, MINUTE), 1000))
     assert [round(price, 6) for price in bars[0][:4]] == [100.0, 100.001137, 99.959189, 99.990613]
     assert [round(price, 6) for price in bars[999][:4]] == [101.239355, 101.485672, 101.218509, 101.448735]
+
+
+async def test_price_and_volatility_may_be_chosen() -> None:
+    def made(price: str | None = None, volatility: str | None = None) -> SyntheticVenue:
+        told = [None if text is None else Decimal(text) for text in (price, volatility)]
+        return SyntheticVenue(ONE_MINUTE, candles=2000, speed=0, price=told[0], volatility=told[1])
+
+    def moves(closes: list[float]) -> float:
+        return float(np.std(np.diff(np.log(np.array(closes)))))
+
+    cheap = candles(await take(made(price="0.00002"), [BTC]))
+    assert cheap[0].open == Decimal("0.00002")
+    usual, calm, wild = [
+        moves([candle.bar.close for candle in candles(await take(made(volatility=told), [BTC]))])
+        for told in (None, "0.0005", "0.01")
+    ]
+    assert calm == pytest.approx(0.0005, rel=0.5)
+    assert wild == pytest.approx(0.01, rel=0.5)
+    assert calm < usual < wild
