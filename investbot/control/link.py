@@ -97,7 +97,7 @@ class InstanceLink:
 
     async def _talk(self, connection: Connection) -> None:
         """Talk until either side ends it."""
-        hello = {"name": self._name, "pid": os.getpid(), "start_time": start_time() or 0}
+        hello = {"name": self._name, "pid": os.getpid(), "start_time": await asyncio.to_thread(start_time) or 0}
         sides = [asyncio.create_task(self._send(connection, hello)), asyncio.create_task(self._listen(connection))]
         try:
             await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)

@@ -73,11 +73,7 @@ class ControlServer:
 
     async def open(self) -> None:
         """Listen; a socket file left behind by a dead supervisor is replaced (the HomeLock says that it is dead)."""
-        self._path.unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        with reachable(self._path) as name:
-            listening.bind(name)
-        self._path.chmod(0o600)
+        listening = await asyncio.to_thread(_listen, self._path)
         self._server = await asyncio.start_unix_server(self._welcome, sock=listening, limit=codec.MAX_LINE)
 
     async def close(self, grace_s: float = 2.0) -> None:
@@ -87,7 +83,7 @@ class ControlServer:
         """
         if self._server is None:
             return
-        self._path.unlink(missing_ok=True)
+        await asyncio.to_thread(self._path.unlink, missing_ok=True)
         self._server.close()
         if self._replies:
             await asyncio.wait(self._replies, timeout=grace_s)
@@ -168,3 +164,12 @@ class ControlServer:
         except InvestBotError as error:
             await self._desk.refused(connection, request.verb, error)
             raise
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    with reachable(path) as name:
+        listening.bind(name)
+    path.chmod(0o600)
+    return listening

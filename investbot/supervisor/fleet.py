@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from investbot.control.connection import Connection
@@ -17,7 +18,7 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor import lifecycle as lc
 from investbot.supervisor.journal import Journal, Remembered
 from investbot.supervisor.keeper import Keeper, Tools
-from investbot.supervisor.processes import lock_holder, lock_is_held, same_process
+from investbot.supervisor.processes import WatchedProcess, lock_holder, lock_is_held, same_process
 
 LOG = logging.getLogger(__name__)
 TICK_S = 1.0
@@ -48,7 +49,7 @@ class Fleet:
         for name in await asyncio.to_thread(self.tools.outside.names):
             keeper = await self._make(name)
             before = self._remembered.get(name, Remembered())
-            if not self._adopted(keeper, before):
+            if not await self._adopted(keeper, before):
                 if before.wanted:
                     keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
                 elif restore and before.restore:
@@ -85,15 +86,19 @@ class Fleet:
     async def attend(self, connection: Connection, greeting: Greeting) -> None:
         """Listen to an instance; VaultError when it is not who it says it is."""
         name, pid = greeting.name, connection.peer.pid
-        if greeting.pid != pid or greeting.start_time != start_time(pid):
+        if greeting.pid != pid or greeting.start_time != await asyncio.to_thread(start_time, pid):
             raise VaultError(f"Process {pid} says it is {name} but is another process; it was turned away.")
         keeper = await self.find(name)
         await keeper.spawned()
         if keeper.process is None:
-            self._adopt_caller(keeper, greeting)
-        elif keeper.process.pid != pid:
-            message = f"Process {pid} says it is {name}, which is process {keeper.process.pid}; it was turned away."
-            raise VaultError(message)
+            process = await asyncio.to_thread(_holding_process, keeper.folder / "lock", pid, greeting.start_time)
+            if process is None:
+                message = f"Process {pid} says it is {name} but does not hold its lock; it was turned away."
+                raise VaultError(message)
+            keeper.adopt(process)
+        if keeper.process is None or keeper.process.pid != pid:
+            known = f"process {keeper.process.pid}" if keeper.process else "just being started"
+            raise VaultError(f"Process {pid} says it is {name}, which is {known}; it was turned away.")
         keeper.heard({})
         await self.tools.hub.listen(name, connection)
 
@@ -133,26 +138,17 @@ class Fleet:
             keeper.policy = (await asyncio.to_thread(self.tools.outside.recipe, name)).restart
         return self.keepers.setdefault(name, keeper)
 
-    def _adopted(self, keeper: Keeper, before: Remembered) -> bool:
-        if before.pid is None or before.start_time is None or not lock_is_held(keeper.folder / "lock"):
+    async def _adopted(self, keeper: Keeper, before: Remembered) -> bool:
+        if before.pid is None or before.start_time is None:
             return False
-        process = same_process(before.pid, before.start_time)
+        lock = keeper.folder / "lock"
+        process = await asyncio.to_thread(_holding_process, lock, before.pid, before.start_time)
         if process is None:
             return False
         keeper.adopt(process)
         if before.state == InstanceState.STOPPING.value and not before.wanted:
             keeper.tell(lc.StopAsked())
         return True
-
-    def _adopt_caller(self, keeper: Keeper, greeting: Greeting) -> None:
-        lock = keeper.folder / "lock"
-        process = same_process(greeting.pid, greeting.start_time)
-        if process is None or not lock_is_held(lock) or lock_holder(lock) not in {None, greeting.pid}:
-            if process is not None:
-                process.close()
-            message = f"Process {greeting.pid} says it is {keeper.name} but does not hold its lock; it was turned away."
-            raise VaultError(message)
-        keeper.adopt(process)
 
     def _heard(self, name: str, row: dict[str, Any]) -> None:
         self.keepers[name].heard(row)
@@ -176,3 +172,10 @@ class Fleet:
             for keeper in list(self.keepers.values()):
                 keeper.tick(min(now - last, 2 * TICK_S))
             last = now
+
+
+def _holding_process(lock: Path, pid: int, began: int) -> WatchedProcess | None:
+    """Watch a process that holds an instance's lock, as far as the kernel tells who does."""
+    if not lock_is_held(lock) or lock_holder(lock) not in {None, pid}:
+        return None
+    return same_process(pid, began)

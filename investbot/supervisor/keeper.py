@@ -105,7 +105,10 @@ class Keeper:
         await self._making.wait()
 
     def adopt(self, process: Process) -> None:
-        """Watch a living process that this supervisor did not make."""
+        """Watch a living process that this supervisor did not make, unless one is there or being made by now."""
+        if self.process is not None or not self._making.is_set():
+            process.close()
+            return
         self.tell(lc.Adopted())
         self._watch(process)
         LOG.info("instance_adopted", extra={"fields": {"instance": self.name, "pid": process.pid}})

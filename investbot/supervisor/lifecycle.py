@@ -17,6 +17,8 @@ PARKS = frozenset({77, 78})
 UNCOUNTED = 75
 """The exit code of an instance that asks to be tried again; it never parks."""
 INVARIANT = 70
+_AS_ASKED = frozenset({0, -15, None})
+"""How a process ends that was told to: in order, or by SIGTERM before it could listen; an adopted one may not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,8 @@ def _exited(life: Life, event: Exited, now: float, policy: RestartPolicy) -> Ste
     if life.state is InstanceState.STOPPING:
         if life.again:
             return replace(_fresh(life, InstanceState.STARTING, now), restarts=life.restarts + 1), (Do.SPAWN,)
-        return replace(gone, state=InstanceState.STOPPED), ()
+        told = None if event.code in _AS_ASKED else event.message or _cause(event.code)
+        return replace(gone, state=InstanceState.STOPPED, error=told), ()
     if event.code == 0:
         return replace(gone, state=InstanceState.EXITED, error=None, failures=(), attempts=0), ()
     error = (life.error if life.hung else None) or event.message or _cause(event.code)

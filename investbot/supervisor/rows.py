@@ -76,16 +76,14 @@ class Rows:
             "uptime_s": round(age_s(process.start_time), 1) if process else None,
             "heartbeat_age_s": round(tools.now() - heard.at, 1) if heard else None,
             "pid": process.pid if process else None,
-            "rss_mb": None,
-            "pss_mb": None,
             "restarts": life.restarts,
             "error": None if life.state is InstanceState.EXITED and life.error is None else error,
             "exit_code": life.exit_code,
         }
-        if process is not None:
-            taken = await asyncio.to_thread(usage, process.pid)
-            if taken is not None:
-                row |= {"rss_mb": taken.rss_mb, "pss_mb": taken.pss_mb}
+        taken = await asyncio.to_thread(usage, process.pid) if process is not None else None
+        own = (row.get("rss_mb"), row.get("pss_mb")) if heard else (None, None)
+        row["rss_mb"] = taken.rss_mb if taken else own[0]
+        row["pss_mb"] = taken.pss_mb if taken and taken.pss_mb is not None else own[1]  # a hardened process hides it
         return row
 
 

@@ -128,7 +128,7 @@ class Running:
         row = await self._rows.stored(keeper.name)
         more: dict[str, Any] = {"state": keeper.life.state.value, "open_positions": open_positions(row)}
         count = more["open_positions"]
-        how = "stopped" if keeper.life.exit_code in {0, None} else f"stopped (exit code {keeper.life.exit_code})"
+        how = "stopped" if keeper.life.error is None else f"stopped (exit code {keeper.life.exit_code})"
         if not count:
             return good(keeper.name, how, **more)
         plural = "position stays" if count == 1 else "positions stay"

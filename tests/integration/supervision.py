@@ -131,7 +131,7 @@ async def eventually(check: Callable[[], Any], seconds: float = 15.0) -> Any:
 @asynccontextmanager
 async def supervising(home: Path, *, restore: bool = False, **options: Any) -> AsyncIterator[tuple[Supervisor, Call]]:
     """Run a supervisor on this loop, and give a way to call it as faces do."""
-    supervisor = make_supervisor(home, **options)
+    supervisor = await asyncio.to_thread(make_supervisor, home, **options)
     ready = asyncio.Event()
     running = asyncio.create_task(supervisor.run(ready.set, restore=restore))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import BlockBuster
 
 from investbot.domain.errors import ConfigError, TryAgain, UsageError
 from tests.integration.supervision import (
@@ -29,7 +30,7 @@ from tests.integration.supervision import (
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, blockbuster: BlockBuster) -> Path:
     return make_home(tmp_path / "home")
 
 

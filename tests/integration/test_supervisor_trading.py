@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import BlockBuster
 
 from investbot.control import codec
 from investbot.control.address import socket_path
@@ -26,7 +27,7 @@ from tests.integration.supervision import (
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, blockbuster: BlockBuster) -> Path:
     return make_home(tmp_path / "home")
 
 

@@ -1,0 +1,245 @@
+"""The supervisor as a process, with what it needs of configuration, vault and ledgers."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import queue
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from logging.handlers import QueueHandler, QueueListener
+from pathlib import Path
+from typing import Any
+
+from investbot.adapters.clock import SystemClock
+from investbot.adapters.log.json_lines import JsonLines, Redactor
+from investbot.adapters.log.rotation import RotatingFile
+from investbot.adapters.storage.reader import SqlcipherReader
+from investbot.adapters.storage.vault import OpenVault, Vault
+from investbot.bootstrap import reading
+from investbot.bootstrap.home import Home, InstanceHome, write_beside
+from investbot.bootstrap.process import harden
+from investbot.config.fleet import load_fleet
+from investbot.config.instance import InstanceConfig, load_instance, with_capital
+from investbot.config.versions import save
+from investbot.control.server import HomeLock
+from investbot.domain.errors import ConfigError, InvestBotError, VaultError
+from investbot.domain.states import Mode
+from investbot.ports.clock import Clock
+from investbot.supervisor import daemon
+from investbot.supervisor.app import Supervisor
+from investbot.supervisor.lifecycle import RestartPolicy
+from investbot.supervisor.lines import Line
+from investbot.supervisor.outside import Recipe
+from investbot.supervisor.spawn import PlainSpawner
+
+_MODULE = "investbot.bootstrap.supervisor"
+_MS = 1000
+
+
+def run_supervisor(
+    home: Path, passphrase: str, *, restore: bool = False, ready: Callable[[], None] | None = None
+) -> list[Line]:
+    """Supervise a home in this process until it is told to go down; give a line for each instance that was stopped.
+
+    `ready` is called once the socket answers; `restore` starts what ran before the last `down`. AlreadyExists when the
+    home has a supervisor, ConfigError, VaultError.
+    """
+    place = Home(home.resolve())
+    if not place.settings.is_file():
+        raise ConfigError(f"There is no home in {place.path}; make one with `investbot init --home {place.path}`.")
+    place.ensure()
+    clock = SystemClock()
+    lock = HomeLock(place.path)
+    try:
+        load_fleet(place.path)
+        vault = Vault.unlock(place.vault, passphrase)
+        with _log(place, clock, Redactor([passphrase])):
+            try:
+                outside = FleetFiles(place, vault, clock)
+                return asyncio.run(_supervise(place, outside, clock, ready or (lambda: None), restore=restore))
+            finally:
+                vault.close()
+    finally:
+        lock.close()
+
+
+def detach(home: Path, passphrase: str, *, restore: bool = False) -> int:
+    """Start the supervisor of a home as a daemon and give its pid once it answers; errors as for `run_supervisor`."""
+    place = home.resolve()
+    if not Home(place).settings.is_file():
+        raise ConfigError(f"There is no home in {place}; make one with `investbot init --home {place}`.")
+    program = ["-m", _MODULE, "--home", str(place), *(["--restore"] if restore else [])]
+    return daemon.detach(place, passphrase, program)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Be the daemon that `detach` starts; return the exit code."""
+    parser = argparse.ArgumentParser(prog=_MODULE, description="Supervises one home.")
+    parser.add_argument("--home", type=Path, required=True, help="the fleet's home")
+    parser.add_argument("--passphrase-fd", type=int, required=True, help="the pipe that holds the passphrase")
+    parser.add_argument("--ready-fd", type=int, help="the pipe that is told when the socket answers")
+    parser.add_argument("--restore", action="store_true", help="start what ran before the last down")
+    given = parser.parse_args(arguments)
+    harden()
+    word = daemon.Word(given.ready_fd)
+    try:
+        passphrase = daemon.read_passphrase(given.passphrase_fd)
+        run_supervisor(given.home, passphrase, restore=given.restore, ready=word.ready)
+    except InvestBotError as error:
+        word.failed(error)
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+class FleetFiles:
+    """`supervisor.outside.Outside` on a home's files: configuration, vault and ledgers."""
+
+    def __init__(self, home: Home, vault: OpenVault, clock: Clock) -> None:
+        """Read `home` with an open vault."""
+        self._home = home
+        self._vault = vault
+        self._clock = clock
+        self._rows: dict[str, tuple[object, dict[str, Any]]] = {}
+
+    def names(self) -> list[str]:
+        """Name all instances."""
+        return self._home.names()
+
+    def recipe(self, name: str) -> Recipe:
+        """Read capital, mode and restart policy; UnknownInstance, ConfigError."""
+        config = self._config(name)
+        told = config.restart
+        restart = RestartPolicy(
+            backoff_s=told.backoff / _MS, max_s=told.max / _MS, limit=told.limit, window_s=told.window / _MS
+        )
+        return Recipe(config.capital, config.venue.mode is Mode.LIVE, restart)
+
+    def data_key(self, name: str) -> bytes:
+        """Give an instance's key, also of one made after the vault was opened; VaultError."""
+        try:
+            return self._vault.data_key(name)
+        except VaultError:
+            self._vault.reload()
+            return self._vault.data_key(name)
+
+    def fleet_capital(self) -> Decimal | None:
+        """Give the fleet's capital in quote; None for no cap; ConfigError."""
+        return load_fleet(self._home.path).fleet.capital
+
+    def row(self, name: str) -> dict[str, Any]:
+        """Give the status row of an instance that does not run; read again only when its files have changed."""
+        instance = self._home.existing(name)
+        stamp = _stamp(instance)
+        known = self._rows.get(name)
+        if known is None or known[0] != stamp:
+            known = self._rows[name] = (stamp, self._read_row(instance))
+        return dict(known[1])
+
+    def rows(self, kind: str, name: str, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Give the rows of one kind, oldest first; UsageError, VaultError, LedgerError."""
+        instance = self._home.existing(name)
+        with self._reading(instance) as reader:
+            return reading.read_rows(kind, reader, **filters)
+
+    def allocate(self, name: str, amount: Decimal) -> None:
+        """Write a new version of the configuration with this capital, in quote; ConfigError, TryAgain."""
+        folder = self._home.existing(name).path
+        config = with_capital(load_instance(folder), amount)
+        save(folder, config, self._clock.now(), "supervisor", f"capital {amount:f}")
+
+    def flatten(self, name: str) -> dict[str, Any]:
+        """Sell all that an instance which does not run holds, from its ledger; give its row and what dust is left."""
+        from investbot.bootstrap.instance import flatten_stopped
+
+        answer = flatten_stopped(self._home.path, name, self.data_key(name))
+        return self.row(name) | {"dust": answer.get("dust")}
+
+    def reload(self) -> None:
+        """Read the vault anew; VaultError when its passphrase was changed."""
+        self._rows.clear()
+        self._vault.reload()
+
+    def _config(self, name: str) -> InstanceConfig:
+        return load_instance(self._home.existing(name).path)
+
+    def _read_row(self, instance: InstanceHome) -> dict[str, Any]:
+        config = load_instance(instance.path)
+        try:
+            with self._reading(instance) as reader:
+                return reading.status_row(config, reader)
+        except InvestBotError as error:
+            return reading.status_row(config, None) | {"error": str(error)}
+
+    @contextmanager
+    def _reading(self, instance: InstanceHome) -> Iterator[SqlcipherReader]:
+        reader = SqlcipherReader.open(instance.ledger, self.data_key(instance.name))
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+
+async def _supervise(
+    home: Home, outside: FleetFiles, clock: Clock, ready: Callable[[], None], *, restore: bool
+) -> list[Line]:
+    loop = asyncio.get_running_loop()
+    supervisor = Supervisor(home.path, outside, PlainSpawner(home.path), clock)
+    ends: list[asyncio.Task[list[Line]]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: ends.append(asyncio.create_task(supervisor.go_down())))
+    pid = home.run.pid
+
+    def answering() -> None:
+        write_beside(pid, f"{os.getpid()}\n".encode())
+        logging.getLogger(_MODULE).info("supervisor_ready", extra={"fields": {"pid": os.getpid()}})
+        ready()
+
+    try:
+        return await supervisor.run(answering, restore=restore)
+    finally:
+        pid.unlink(missing_ok=True)
+        logging.getLogger(_MODULE).info("supervisor_down")
+
+
+def _stamp(instance: InstanceHome) -> object:
+    """Tell one state of an instance's files from another."""
+    stamps = []
+    for path in (instance.ledger, instance.ledger.with_name(f"{instance.ledger.name}-wal"), instance.settings):
+        try:
+            state = path.stat()
+            stamps.append((state.st_ino, state.st_size, state.st_mtime_ns))
+        except FileNotFoundError:
+            stamps.append((0, 0, 0))
+    return stamps
+
+
+@contextmanager
+def _log(home: Home, clock: Clock, redactor: Redactor) -> Iterator[None]:
+    """Send every log line of this process to `run/supervisor.log`, from a thread: the loop never waits for the disk."""
+    file = RotatingFile(home.run.log, clock)
+    file.setFormatter(JsonLines(redactor))
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    handler, listener = QueueHandler(lines), QueueListener(lines, file)
+    root, own = logging.getLogger(), logging.getLogger("investbot")
+    before = own.level
+    own.setLevel(logging.INFO)
+    root.addHandler(handler)
+    listener.start()
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        own.setLevel(before)
+        listener.stop()
+        file.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
