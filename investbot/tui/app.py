@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from investbot.tui.control_reader import ControlReader
@@ -19,12 +20,11 @@ from investbot.tui.screens.fleet import FleetScreen
 from investbot.tui.screens.help import Help
 from investbot.tui.screens.instance import InstanceScreen
 from investbot.tui.screens.operating import OperatingScreen
+from investbot.tui.terminal import leave_politely
 from investbot.tui.verbs import PANIC, Wish, Wished
 
 EVERY_S = 0.5
 """Seconds between two looks at the reader; only what has changed is painted."""
-Severity = Literal["information", "warning", "error"]
-_SHOWN_S: dict[Severity, float] = {"information": 4.0, "warning": 6.0, "error": 12.0}
 
 
 class Dash(App[None]):
@@ -52,6 +52,7 @@ class Dash(App[None]):
 
     async def on_mount(self) -> None:
         """Open the fleet and begin to look."""
+        leave_politely(self)
         await self.push_screen(FleetScreen(read_only=self._read_only))
         self.set_interval(self._every_s, self.look)
         self.look()
@@ -128,8 +129,8 @@ class Dash(App[None]):
             self._say("This dashboard is read-only; start it without --read-only to act.", "warning")
         return self._read_only
 
-    def _say(self, sentence: str, severity: Severity = "information") -> None:
-        self.notify(sentence, severity=severity, timeout=_SHOWN_S[severity], markup=False)
+    def _say(self, sentence: str, severity: SeverityLevel = "information") -> None:
+        self.notify(sentence, severity=severity, timeout=12 if severity == "error" else 5, markup=False)
 
     def _do(self, wish: Wish) -> None:
         self.run_worker(self._act(wish), group="act")

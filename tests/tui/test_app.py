@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,15 @@ def test_run_gives_the_exit_code_of_the_dashboard(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Dash, "run", headless)
     assert run(tmp_path / "run" / "supervisor.sock", read_only=True) == 3
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_gives_the_terminal_back(number: signal.Signals) -> None:
+    app, reader, _ = dash()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.pause()
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            while app.is_running:  # noqa: ASYNC110 - the signal reaches the loop when it does
+                await asyncio.sleep(0.01)
+    assert reader.closed >= 1
