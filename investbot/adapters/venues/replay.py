@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from heapq import heapify, heappop, heapreplace
 from pathlib import Path
 
 from investbot.adapters.venues.candle_file import DEFAULT_RULES, CandleFile
 from investbot.adapters.venues.instruments import InstrumentRules
+from investbot.adapters.venues.merging import merged
 from investbot.adapters.venues.pacing import Pacer, Sleep
 from investbot.domain.errors import DataError
 from investbot.domain.facts import SourceEnded
@@ -63,24 +63,12 @@ class ReplayVenue:
             known = (cursor.opened_at, order.get(cursor.symbol, len(order)))
         sources = [_Source(self._files[symbol].candles(anchors.get(symbol))) for symbol in self._opened]
         try:
-            heap: list[tuple[Millis, int, Candle]] = []
-            for place, source in enumerate(sources):
-                candle = await source.next()
-                if candle is not None:
-                    heap.append((candle.opened_at, place, candle))
-            heapify(heap)
-            while heap:
-                opened_at, place, candle = heap[0]
-                delay = self._pacer.skip() if (opened_at, place) <= known else self._pacer.delay()
+            async for place, candle in merged(sources):
+                delay = self._pacer.skip() if (candle.opened_at, place) <= known else self._pacer.delay()
                 if delay is not None:
                     await self._sleep(delay)
                 self._now = candle.closed_at
                 yield candle
-                following = sources[place].ready() or await sources[place].next()
-                if following is None:
-                    heappop(heap)
-                else:
-                    heapreplace(heap, (following.opened_at, place, following))
         finally:
             for source in sources:
                 source.close()

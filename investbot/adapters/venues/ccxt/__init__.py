@@ -1,0 +1,1 @@
+"""Any exchange ccxt knows, through its public REST interface."""

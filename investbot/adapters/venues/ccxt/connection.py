@@ -1,0 +1,126 @@
+"""One exchange of ccxt: opened, asked with patience, closed; its clock; what went wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
+from investbot.adapters.venues.ccxt.loader import make_exchange
+from investbot.adapters.venues.ccxt.markets import load_instruments
+from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError
+from investbot.domain.market import Instrument, Millis, Timeframe
+from investbot.ports.clock import Clock
+
+PAGE, LARGEST_PAGE = 300, 1000
+"""Candles asked for at once where the exchange does not tell how many it gives, and at most."""
+RESYNC_S = 600.0
+"""Seconds between two looks at the venue's clock."""
+
+
+class Connection:
+    """Asks one exchange and remembers how that went."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any], clock: Clock, jitter: Callable[[], float]) -> None:
+        self._name = name
+        self._settings = settings
+        self._clock = clock
+        self._jitter = jitter
+        self._exchange: Any = None
+        self._offset: Millis = 0
+        self._synced_at: float | None = None
+        self._latest: Millis = 0
+        self._failed = 0
+        self._blocked_until = 0.0
+        self._last_error = ""
+
+    async def open(self, symbols: Sequence[str], timeframe: Timeframe) -> dict[str, Instrument]:
+        """Load the class and the markets of `symbols`; ConfigError, DataError or VenueError, with nothing left open."""
+        spot = not any(":" in symbol for symbol in symbols)
+        self._exchange = await asyncio.to_thread(make_exchange, self._name, self._settings, spot=spot)
+        try:
+            self._check(timeframe)
+            demand_json(self._exchange)
+            if self._exchange.verify:
+                cafile = self._exchange.cafile
+                self._exchange.ssl_context = await asyncio.to_thread(ssl.create_default_context, cafile=cafile)
+            await self._sync()
+            return await load_instruments(self._exchange, symbols)
+        except InvestBotError:
+            await self.close()
+            raise
+        except failures() as error:
+            headers = self._exchange.last_response_headers
+            await self.close()
+            raise translated(error, self._name, headers) from error
+
+    async def candles(self, symbol: str, timeframe: Timeframe, since: Millis, limit: int) -> object:
+        """Ask for the candles that open at or after `since`; VenueError."""
+        try:
+            answer: object = await self._exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
+        except failures() as error:
+            raise translated(error, self._name, self._exchange.last_response_headers) from error
+        return answer
+
+    async def sync_if_due(self) -> None:
+        """Look at the venue's clock again when the last look is long ago; VenueError."""
+        if self._synced_at is None or self._clock.monotonic() - self._synced_at >= RESYNC_S:
+            try:
+                await self._sync()
+            except failures() as error:
+                raise translated(error, self._name, self._exchange.last_response_headers) from error
+
+    def page(self, symbol: str) -> int:
+        """Tell how many candles one answer may hold."""
+        told = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", PAGE)
+        return min(told, LARGEST_PAGE) if isinstance(told, int) and told > 0 else PAGE
+
+    def now(self) -> Millis:
+        """The venue's time in milliseconds UTC; it never goes back."""
+        self._latest = max(self._latest, self._clock.now() + self._offset)
+        return self._latest
+
+    def failed(self, error: VenueError) -> None:
+        """Wait before the next question: as long as the venue asks for, or longer with each failure in a row."""
+        self._failed += 1
+        self._last_error = str(error)
+        wait = error.retry_after_s if isinstance(error, RateLimited) else backoff(self._failed, self._jitter)
+        self._blocked_until = self._clock.monotonic() + wait
+
+    def worked(self) -> None:
+        """Forget the failures in a row."""
+        self._failed = 0
+
+    def blocked_s(self) -> float:
+        """Tell for how many seconds the venue is to be left alone."""
+        return max(0.0, self._blocked_until - self._clock.monotonic())
+
+    def health(self) -> dict[str, str]:
+        """Tell the source, the clock's offset and what went wrong last."""
+        told = {"source": self._name, "clock_offset_ms": str(self._offset)}
+        if self._last_error:
+            told |= {"last_error": self._last_error, "failures_in_a_row": str(self._failed)}
+        return told
+
+    async def close(self) -> None:
+        """Release the connections; safe to call twice."""
+        if self._exchange is not None:
+            exchange, self._exchange = self._exchange, None
+            await exchange.close()
+
+    async def _sync(self) -> None:
+        """Measure how far the venue's clock is ahead of ours, where it tells its time."""
+        self._synced_at = self._clock.monotonic()
+        if self._exchange.has.get("fetchTime"):
+            asked_at = self._clock.now()
+            told = int(await self._exchange.fetch_time())
+            self._offset = told - (asked_at + self._clock.now()) // 2
+
+    def _check(self, timeframe: Timeframe) -> None:
+        known = self._exchange.timeframes
+        if not self._exchange.has.get("fetchOHLCV") or not known:
+            raise ConfigError(f"{self._name} gives no candles through ccxt: choose another venue.name.")
+        if timeframe.text not in known:
+            raise ConfigError(f"{self._name} has no candles of {timeframe}; it has {', '.join(known)}.")

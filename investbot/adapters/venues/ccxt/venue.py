@@ -1,0 +1,156 @@
+"""An exchange as a market: its past by REST, then each candle as it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from investbot.adapters.venues.ccxt.backlog import Backlog
+from investbot.adapters.venues.ccxt.connection import Connection
+from investbot.adapters.venues.ccxt.release import Release
+from investbot.adapters.venues.ccxt.series import Series
+from investbot.adapters.venues.merging import merged
+from investbot.domain.errors import RateLimited, VenueError, VenueUnavailable
+from investbot.domain.market import SECOND, Cursor, Instrument, Millis, Timeframe
+from investbot.ports.clock import Clock
+from investbot.ports.venue import MarketFact
+
+WARMUP = 500
+LONGEST_PAUSE_S = 15.0
+"""Most seconds between two questions for a candle that is due and does not come."""
+
+
+class CcxtVenue:
+    """Public candles of one exchange; needs no key.
+
+    `settings` go to the ccxt class as they are. `warmup` closed candles precede the first one traded on. A candle is
+    asked for `settle_ms` after its close; a symbol waits at most `grace_ms` for the others' candle of the same close;
+    DataStale says that a candle has been due for `stale_after_ms`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        timeframe: Timeframe,
+        clock: Clock,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        warmup: int = WARMUP,
+        stale_after_ms: Millis = 120 * SECOND,
+        settle_ms: Millis = SECOND,
+        grace_ms: Millis = 5 * SECOND,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._timeframe = timeframe
+        self._clock = clock
+        self._warmup = warmup
+        self._stale_after_ms = stale_after_ms
+        self._settle_ms = settle_ms
+        self._grace_ms = grace_ms
+        self._sleep = sleep
+        self._connection = Connection(name, settings or {}, clock, jitter)
+        self._instruments: dict[str, Instrument] = {}
+        self._opened_at: Millis = 0
+        self._series: list[Series] = []
+        self._pauses: dict[str, tuple[int, float]] = {}
+        self._release: Release | None = None
+        self._news: asyncio.Queue[MarketFact | VenueError | None] = asyncio.Queue()
+        self._polling = False
+
+    async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """Load the markets; DataError names near symbols for one that is unknown, VenueError tells of no answer."""
+        self._instruments = await self._connection.open(symbols, self._timeframe)
+        self._opened_at = self._connection.now()
+        return dict(self._instruments)
+
+    async def facts(self, anchors: Mapping[str, Millis], cursor: Cursor | None) -> AsyncIterator[MarketFact]:
+        """Stream the past from the anchors (or `warmup` candles ago) on, then what `poll` finds; VenueError."""
+        step = self._timeframe.ms
+        first = (self._connection.now() // step - self._warmup) * step
+        self._series = [
+            Series(instrument, self._timeframe, anchors.get(symbol, first), self._settle_ms)
+            for symbol, instrument in self._instruments.items()
+        ]
+        release = Release(
+            tuple(self._instruments), self._timeframe, self._opened_at, self._grace_ms, self._stale_after_ms
+        )
+        backlogs = [Backlog(self._connection, series, self._timeframe, self._sleep) for series in self._series]
+        async for _, candle in merged(backlogs):
+            yield release.past(candle, self._connection.now())
+        self._release = release
+        while (news := await self._news.get()) is not None:
+            if isinstance(news, VenueError):
+                raise news
+            yield news
+
+    async def poll(self) -> None:
+        """Ask for the candles that are due, once the past has been read; what goes wrong is told by `health`."""
+        if self._release is None or self._polling:
+            return
+        self._polling = True
+        try:
+            if not self._connection.blocked_s():
+                await self._ask(self._release)
+            for fact in self._release.ready(self._connection.now()):
+                self._news.put_nowait(fact)
+        finally:
+            self._polling = False
+
+    def now(self) -> Millis:
+        """The venue's time in milliseconds UTC, by its own clock where it tells it."""
+        return self._connection.now()
+
+    def health(self) -> Mapping[str, str]:
+        """Tell the source, its clock, the last error, and what was odd in its candles."""
+        told = self._connection.health()
+        bad, holes = sum(series.bad_rows for series in self._series), sum(series.holes for series in self._series)
+        told |= {"bad_rows": str(bad)} if bad else {}
+        told |= {"holes": str(holes)} if holes else {}
+        stale = () if self._release is None else self._release.stale
+        return told | ({"stale": ", ".join(stale)} if stale else {})
+
+    async def close(self) -> None:
+        """End the stream and release the connections."""
+        self._release = None
+        self._news.put_nowait(None)
+        await self._connection.close()
+
+    async def _ask(self, release: Release) -> None:
+        """Ask for what is due, all symbols at once; one failure makes the next question wait."""
+        now, clock = self._connection.now(), self._clock.monotonic()
+        due = [
+            series
+            for series in self._series
+            if series.due(now) and self._pauses.get(series.instrument.symbol, (0, 0.0))[1] <= clock
+        ]
+        results = await asyncio.gather(
+            self._connection.sync_if_due(),
+            *(self._refresh(series, release, now) for series in due),
+            return_exceptions=True,
+        )
+        errors = [result for result in results if result is not None]
+        for error in errors:
+            if not isinstance(error, VenueError):
+                raise error
+            if not isinstance(error, VenueUnavailable | RateLimited):
+                self._news.put_nowait(error)
+            self._connection.failed(error)
+        if due and not errors:
+            self._connection.worked()
+
+    async def _refresh(self, series: Series, release: Release, now: Millis) -> None:
+        """Ask for the new candles of one series; one that does not come is asked for less and less often."""
+        symbol = series.instrument.symbol
+        limit = min(self._connection.page(symbol), (now - series.next_at) // self._timeframe.ms + 2)
+        answer = await self._connection.candles(symbol, self._timeframe, series.next_at, limit)
+        given = series.accept(answer, now)
+        release.add(given)
+        if given or series.asks_again or series.pass_over(limit, now):
+            self._pauses.pop(symbol, None)
+        else:
+            tried = self._pauses.get(symbol, (0, 0.0))[0] + 1
+            pause = min(2.0 ** (tried - 1), LONGEST_PAUSE_S)
+            self._pauses[symbol] = (tried, self._clock.monotonic() + pause)
