@@ -27,11 +27,15 @@ def guarded(work: Callable[[], int], *, debug: bool, secrets: Iterable[str] = ()
     `secrets` are texts that are blanked out wherever they would be shown; they are read after the failure.
     """
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
-        # The reader of our output (head, less) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _seen_enough()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # what Typer makes of it
+            return _seen_enough()
+        raise
     except (KeyboardInterrupt, Abort):
         _say("Interrupted.")
         return INTERRUPTED
@@ -65,6 +69,12 @@ def redact(text: str, secrets: Iterable[str]) -> str:
         if secret:
             text = text.replace(secret, "[hidden]")
     return _KEY_LIKE.sub("[hidden]", text)
+
+
+def _seen_enough() -> int:
+    """Let the rest of our output go nowhere: its reader (head, less) has closed the pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
 
 
 def _where(error: OSError) -> str:

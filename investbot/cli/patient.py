@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from investbot.bootstrap.home import Home
@@ -17,7 +13,7 @@ from investbot.control.client import supervisor_answers
 
 if TYPE_CHECKING:
     from investbot.adapters.storage.vault import OpenVault
-    from investbot.doctor.host import Disk, Host
+    from investbot.doctor.host import Host
 
 _Found = TypeVar("_Found")
 
@@ -26,26 +22,21 @@ _Found = TypeVar("_Found")
 def host_of(session: Session, home: Home) -> Iterator[Host]:
     """Describe `home`; the vault is opened when a check first needs it, and closed at the end."""
     from investbot.adapters.storage.inspection import inspect
-    from investbot.doctor.host import Host
+    from investbot.adapters.storage.vault import Vault
+    from investbot.doctor.system import this_host
 
     opened: list[OpenVault] = []
 
     def with_vault(work: Callable[[OpenVault], _Found]) -> _Found:
         if not opened:
-            from investbot.adapters.storage.vault import Vault
-
             opened.append(Vault.unlock(home.vault, session.passphrase(home.path)))
         return work(opened[0])
 
     try:
-        yield Host(
-            home=home.path,
-            now=wall_clock(),
-            uid=os.getuid(),
-            python=(sys.version_info.major, sys.version_info.minor, sys.version_info.micro),
+        yield this_host(
+            home.path,
+            wall_clock(),
             sqlcipher=_sqlcipher(),
-            disk=_disk,
-            is_alive=lambda pid: Path(f"/proc/{pid}").exists(),
             supervisor_answers=lambda: supervisor_answers(home.path),
             vault_names=lambda: with_vault(_instances),
             inspect_ledger=lambda name: with_vault(
@@ -60,13 +51,6 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
 def _instances(vault: OpenVault) -> tuple[str, ...]:
     """Leave out the keys of copies that were kept of removed instances."""
     return tuple(name for name in vault.names() if not name.startswith("removed/"))
-
-
-def _disk(path: Path) -> Disk:
-    from investbot.doctor.host import Disk
-
-    usage = shutil.disk_usage(path)
-    return Disk(usage.free, usage.total)
 
 
 def _sqlcipher() -> str:

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def flatten(
     context: typer.Context, names: Names = None, every: Every = False, yes: Yes = False, timeout: Timeout = 30.0
 ) -> int:
-    """Cancel orders, sell to cash, and prove that nothing is left; entries stay possible afterwards."""
+    """Cancel orders, sell to cash, and prove that nothing is left; entries stay paused until `resume`."""
     session: Session = context.obj
     what = "every instance" if every else ", ".join(names or ())
     if every or names:

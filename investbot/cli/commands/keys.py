@@ -62,11 +62,11 @@ def check(context: typer.Context, name: Name) -> None:
     session: Session = context.obj
     home = open_home(session)
     instance = home.existing(name)
+    config = load_instance(instance.path)
     with unlocked(session, home) as vault:
         stored = secret_names(instance.ledger, vault.data_key(name))
     rows = [{"key": each, "set_at": rfc3339(at)} for each, at in stored.items()]
     session.output.rows(rows, ["key", "set_at"], f"{name} has no keys; set them with `investbot keys set {name}`.")
-    config = load_instance(instance.path)
     if config.venue.mode.value != "paper" and not {"apiKey", "secret"} <= stored.keys() and "keypair" not in stored:
         session.output.warn(f"{name} is {config.venue.mode.value} and has no apiKey with its secret, and no keypair.")
     elif config.venue.mode.value == "paper" and stored:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from investbot.cli.output import Face, Outcome, Output, dumps, text
+from investbot.cli.output import Face, Output, dumps, line, text
 from investbot.domain.states import Mode
 
 ROWS: list[dict[str, object]] = [
@@ -45,9 +45,9 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     quiet.record({"a": 1})
     quiet.say("x")
     quiet.warn("x")
-    quiet.line({"a": 1}, "x")
+    quiet.item({"a": 1}, "x")
     quiet.value(1)
-    assert quiet.outcomes([Outcome("a", "done")]) == 0
+    assert quiet.lines([line("a", "done")]) == 0
     shown = capsys.readouterr()
     assert shown.out + shown.err == ""
 
@@ -69,26 +69,33 @@ def test_records(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_stream_prints_a_line_an_item(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(Face.JSON).line({"a": Decimal("0.10")}, "human")
-    Output().line({"a": 1}, "human")
+    Output(Face.JSON).item({"a": Decimal("0.10")}, "human")
+    Output().item({"a": 1}, "human")
     assert capsys.readouterr().out == '{"a": "0.10"}\nhuman\n'
 
 
 def test_the_worst_outcome_wins_and_failures_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    outcomes = [Outcome("a", "Started."), Outcome("b", "There is none.", 66), Outcome("c", "Busy.", 75)]
-    assert Output().outcomes(outcomes) == 75
+    lines = [line("a", "Started."), line("b", "There is none.", 66), line("c", "Busy.", 75)]
+    assert Output().lines(lines) == 75
     shown = capsys.readouterr()
     assert shown.out == "a: Started.\n"
     assert shown.err == "b: There is none.\nc: Busy.\n"
 
 
-def test_one_name_gets_the_sentence_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert Output().outcomes([Outcome("a", "Started.")]) == 0
-    assert capsys.readouterr().out == "Started.\n"
+def test_a_sentence_that_names_the_instance_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Output().lines([line("alpha", "alpha is FATAL.", 70)]) == 70
+    assert capsys.readouterr().err == "alpha is FATAL.\n"
+
+
+def test_an_ending_goes_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Output().ended("done.", 0) == 0
+    assert Output().ended("failed.", 78) == 78
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("done.\n", "failed.\n")
 
 
 def test_outcomes_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(Face.JSON).outcomes([Outcome("a", "Started.")])
+    Output(Face.JSON).lines([line("a", "Started.")])
     assert json.loads(capsys.readouterr().out) == [{"name": "a", "ok": True, "exit_code": 0, "message": "Started."}]
 
 

@@ -1,0 +1,112 @@
+"""The emergency stop without a supervisor: end every process, take its lock, sell from its ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from investbot.adapters.clock import SystemClock
+from investbot.bootstrap.home import Home
+from investbot.bootstrap.instance import flatten_stopped
+from investbot.control.server import HomeLock
+from investbot.domain.errors import InvestBotError, TryAgain
+from investbot.domain.states import InstanceState
+from investbot.supervisor.audit import AuditLog, Entry
+from investbot.supervisor.journal import Journal, Remembered
+from investbot.supervisor.lines import Line, bad, good, worst
+from investbot.supervisor.processes import WatchedProcess, lock_holder, lock_is_held
+
+PATIENCE_S = 10.0
+"""Seconds a process may take to end after SIGTERM."""
+KILLED_S = 5.0
+"""Seconds the kernel may take to bury a killed process."""
+_AT_ONCE = 8
+
+
+def panic(home: Home, key_of: Callable[[str], bytes], by: str, *, patience_s: float = PATIENCE_S) -> list[Line]:
+    """Make every instance flat and leave none running; one line an instance, in the order of their names.
+
+    Whoever holds the supervisor's lock is ended first, so that nothing is started again meanwhile; the caller has found
+    that it does not answer. `key_of` gives an instance's data key (VaultError).
+    """
+    end_holder(home.run.path / "supervisor.lock", "the supervisor", patience_s)
+    lock = HomeLock(home.path)
+    try:
+        names = home.names()
+        _forget_wishes(home, names)
+        # Sooner stopped than sold: all processes end before the first ledger is opened.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            stopped = list(pool.map(lambda name: _stopped(home, name, patience_s), names))
+        lines = [line or _flattened(home, name, key_of, by) for name, line in zip(names, stopped, strict=True)]
+        _note(home, names, by, lines)
+        return lines
+    finally:
+        lock.close()
+
+
+def end_holder(lock: Path, who: str, patience_s: float) -> None:
+    """End the process that holds a lock, if one does: SIGTERM, then SIGKILL through its pidfd; TryAgain if it stays."""
+    if not lock_is_held(lock):
+        return
+    for number, seconds in ((signal.SIGTERM, patience_s), (signal.SIGKILL, KILLED_S)):
+        pid = lock_holder(lock)
+        if pid is None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            process = WatchedProcess(pid)
+            try:
+                if lock_holder(lock) == pid:  # else it ended before its pidfd was ours
+                    process.send(number)
+                    select.select([process.fileno()], [], [], seconds)
+            finally:
+                process.close()
+        if not lock_is_held(lock):
+            return
+    if lock_is_held(lock):
+        message = f"{who} could not be stopped; end the process that holds {lock} by hand, then try again."
+        raise TryAgain(message)
+
+
+def _stopped(home: Home, name: str, patience_s: float) -> Line | None:
+    try:
+        end_holder(home.instance(name).lock, name, patience_s)
+    except InvestBotError as error:
+        return bad(name, error)
+    return None
+
+
+def _flattened(home: Home, name: str, key_of: Callable[[str], bytes], by: str) -> Line:
+    try:
+        answer = flatten_stopped(home.path, name, key_of(name), by)
+    except InvestBotError as error:
+        return bad(name, error)
+    dust = answer.get("dust") or {}
+    left = f"; less than one lot is left of {', '.join(dust)}" if dust else ""
+    return good(name, f"stopped and flat{left}", open_positions=0, dust=dust)
+
+
+def _forget_wishes(home: Home, names: Iterable[str]) -> None:
+    """Let the next supervisor start none of them by itself."""
+    journal = Journal(home.run.journal)
+    before = journal.read()
+    stopped = InstanceState.STOPPED.value
+    journal.write(
+        {
+            name: replace(
+                before.get(name, Remembered()), state=stopped, wanted=False, restore=False, pid=None, start_time=None
+            )
+            for name in names
+        }
+    )
+
+
+def _note(home: Home, names: list[str], by: str, lines: list[Line]) -> None:
+    code, outcome = worst(lines)
+    entry = Entry(SystemClock().now(), by, 0, "panic", tuple(names), {"supervisor": "none"}, outcome, code)
+    with contextlib.suppress(OSError):  # a full disk does not undo what was done
+        AuditLog(home.run.audit).append(entry)
