@@ -8,6 +8,7 @@ import logging
 import os
 import pwd
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,15 @@ from investbot.control.connection import Connection
 from investbot.control.server import ControlServer, Emit
 from investbot.domain.errors import InvestBotError, UsageError
 from investbot.domain.market import Millis
+from investbot.domain.times import rfc3339
 from investbot.ports.clock import Clock
 from investbot.supervisor.audit import AuditLog, Entry
 from investbot.supervisor.cooldown import Cooldown
 from investbot.supervisor.fleet import Fleet
 from investbot.supervisor.hub import Hub
 from investbot.supervisor.keeper import Tools
-from investbot.supervisor.lifecycle import Patience
-from investbot.supervisor.lines import Line, worst
+from investbot.supervisor.lifecycle import Life, Patience
+from investbot.supervisor.lines import Line, exit_of, worst
 from investbot.supervisor.outside import Outside
 from investbot.supervisor.rows import Rows
 from investbot.supervisor.running import Running
@@ -55,10 +57,11 @@ class Supervisor:
         self._clock = clock
         self._server = ControlServer(home, self, owner_uid=owner_uid)
         self._audit = AuditLog(home / "run" / "audit.jsonl")
+        self._clerk = ThreadPoolExecutor(1, "audit")
 
         def make_tools(changed: Callable[[], None], heard: Callable[[str, dict[str, Any]], None]) -> Tools:
             hub = Hub(clock.monotonic, heard)
-            return Tools(home, spawner, outside, hub, clock.monotonic, changed, patience or Patience())
+            return Tools(home, spawner, outside, hub, clock.monotonic, changed, self._moved, patience or Patience())
 
         self._fleet = Fleet(make_tools)
         self._rows = Rows(self._fleet)
@@ -80,6 +83,7 @@ class Supervisor:
         finally:
             await self._server.close()
             await self._fleet.close()
+            await asyncio.to_thread(self._clerk.shutdown)
 
     async def go_down(self) -> list[Line]:
         """Stop every instance, once, whoever asks; then `run` returns."""
@@ -186,16 +190,32 @@ class Supervisor:
                 await asyncio.sleep(args.interval_s)
 
     async def _note(self, connection: Connection, verb: str, args: dict[str, Any], outcome: str, code: int) -> None:
-        """Append to the audit; a full disk does not keep an operator from stopping what runs."""
+        """Append a request and its outcome to the audit."""
         at: Millis = self._clock.now()
         body = dict(args)
         names = body.pop("names", None) or ([body.pop("name")] if "name" in body else [])
         peer = connection.peer
         entry = Entry(at, _user(peer.uid), peer.pid, verb, tuple(map(str, names)), _short(body), outcome, code)
+        await asyncio.get_running_loop().run_in_executor(self._clerk, self._write, entry)
+
+    def _moved(self, name: str, life: Life) -> None:
+        """Tell those who watch that an instance is in another state, and write it down."""
+        at = self._clock.now()
+        state, outcome = life.state.value, life.error or "ok"
+        self._fleet.tools.hub.publish(
+            {"name": name, "at": rfc3339(at), "kind": "InstanceMoved", "state": state, "error": life.error}
+        )
+        entry = Entry(
+            at, "supervisor", os.getpid(), state, (name,), {}, outcome, exit_of(life.exit_code) if life.error else 0
+        )
+        self._clerk.submit(self._write, entry)
+
+    def _write(self, entry: Entry) -> None:
+        """Append to the audit, in the one thread that does; a full disk is logged and stops nobody."""
         try:
-            await asyncio.to_thread(self._audit.append, entry)
+            self._audit.append(entry)
         except OSError as error:
-            LOG.error("audit_lost", extra={"fields": {"verb": verb, "error": str(error)}})
+            LOG.error("audit_lost", extra={"fields": {"verb": entry.verb, "error": str(error)}})
 
 
 async def _in_chunks(rows: list[dict[str, Any]], emit: Emit) -> dict[str, int]:

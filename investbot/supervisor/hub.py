@@ -95,6 +95,11 @@ class Hub:
         finally:
             self._watchers.discard(watcher)
 
+    def publish(self, event: dict[str, Any]) -> None:
+        """Show an event to all who watch."""
+        for watcher in self._watchers:
+            watcher.put(event)
+
     async def listen(self, name: str, connection: Connection) -> None:
         """Take in what an instance says until it hangs up; DataError or UsageError for junk."""
         before = self._links.pop(name, None)
@@ -140,9 +145,7 @@ class Hub:
             self._beat = asyncio.Event()
             self._heard(name, row)
         elif "event" in message:
-            event = {"name": name, **parse(EventFrame, message).event}
-            for watcher in self._watchers:
-                watcher.put(event)
+            self.publish({"name": name, **parse(EventFrame, message).event})
         else:
             answer = parse(Answer, message)
             waiting = self._asked.get(name, {}).get(answer.id)

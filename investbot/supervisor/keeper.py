@@ -27,7 +27,10 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What all keepers share; `changed` is told after every change, `now` reads monotonic seconds."""
+    """What all keepers share; `now` reads monotonic seconds.
+
+    `changed` is told after every change, `moved` when an instance has come to another state.
+    """
 
     home: Path
     spawner: Spawner
@@ -35,6 +38,7 @@ class Tools:
     hub: Hub
     now: Callable[[], float]
     changed: Callable[[], None]
+    moved: Callable[[str, lc.Life], None]
     patience: lc.Patience = field(default_factory=lc.Patience)
     chance: Callable[[], float] = random.random
 
@@ -70,6 +74,7 @@ class Keeper:
                 "instance_state",
                 extra={"fields": {"instance": self.name, "state": self.life.state.value, "error": self.life.error}},
             )
+            self._tools.moved(self.name, self.life)
         for action in actions:
             self._do(action)
         if self.life is not before:

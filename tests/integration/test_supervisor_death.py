@@ -257,3 +257,29 @@ async def test_a_torn_journal_is_put_aside(home: Path) -> None:
         assert (await state(call, "alpha"))["state"] == "STOPPED"
     assert (home / "run" / "supervisor.unreadable").exists()
     assert json.loads((home / "run" / "supervisor.json").read_text())["instances"]["alpha"]["state"] == "STOPPED"
+
+
+async def test_a_supervisor_that_hung_blames_nobody(home: Path) -> None:
+    make_instance(home, "alpha")
+    with daemon(home) as process:
+        await ready(home)
+        ask(home, "start", names=["alpha"])
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(4)
+        process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(1)
+        assert row_of(home, "alpha")["state"] == "RUNNING"
+    assert len(pids(home, "alpha")) == 1
+
+
+async def test_a_full_disk_stops_nobody(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_instance(home, "alpha")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("investbot.supervisor.journal.Journal.write", full)
+    monkeypatch.setattr("investbot.supervisor.audit.AuditLog.append", full)
+    async with supervising(home) as (_, call):
+        assert (await call("start", names=["alpha"]))[0]["ok"]
+        assert (await call("stop", names=["alpha"]))[0]["ok"]

@@ -134,12 +134,14 @@ async def test_watch_streams_snapshots_and_events(home: Path) -> None:
         events: list[dict[str, Any]] = []
         states: set[str] = set()
         async with asyncio.timeout(10):
-            while len(events) < 5 or "RUNNING" not in states:
+            while len(events) < 7 or "RUNNING" not in states:
                 item = codec.decode(await reader.readline())["item"]
                 events += item["events"]
                 states.add(item["status"][0]["state"])
-        assert [event["seq"] for event in events] == [1, 2, 3, 4, 5]
-        assert events[0]["name"] == "alpha"
+        assert [event["seq"] for event in events if "seq" in event] == [1, 2, 3, 4, 5]
+        assert {event["name"] for event in events} == {"alpha"}
+        moves = [event["state"] for event in events if event["kind"] == "InstanceMoved"]
+        assert moves == ["STARTING", "RUNNING"]
         await call("down")
         async with asyncio.timeout(5):
             while "ok" not in (last := codec.decode(await reader.readline())):
@@ -180,6 +182,7 @@ async def test_every_request_and_outcome_is_in_the_audit(home: Path) -> None:
     assert told.count(("status", 0)) == 1
     assert ("dance", 64) in told
     assert ("size", 75) in told
+    assert ("FATAL", 78) in told
     start = next(entry for entry in entries if entry["verb"] == "start")
     assert start["names"] == ["alpha"]
     assert start["args"] == {"by": "cli"}
