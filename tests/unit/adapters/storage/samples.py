@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
+from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.vault_file import KdfCost
 from investbot.domain import events as ev
 from investbot.domain.market import DAY, MINUTE, Cursor, Millis
@@ -185,6 +188,18 @@ class Story:
         change = self.number(-(10**4), 10**5, 2)
         self.capital += change
         return [ev.CapitalAllocated(self.at, self.capital, change)]
+
+
+def filled(path: Path, seed: int, count: int) -> None:
+    """Make a ledger with a story of so many batches in it, in one append."""
+    story = Story(seed)
+    events: list[ev.Event] = []
+    cursor = None
+    for told, reached in story.batches(count):
+        events += told
+        cursor = reached
+    with closing(SqlcipherLedger.create(path, KEY, instance="alpha")) as ledger:
+        ledger.append(events, cursor)
 
 
 def typical_batch(number: int) -> list[ev.Event]:

@@ -13,15 +13,13 @@ from investbot.adapters.storage import copies, secrets
 from investbot.adapters.storage.inspection import inspect
 from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.domain.errors import AlreadyExists, LedgerError, VaultError
-from tests.unit.adapters.storage.samples import KEY, OTHER_KEY, START, Story
+from tests.unit.adapters.storage.samples import KEY, OTHER_KEY, START, Story, filled
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "ledger.db"
-    with closing(SqlcipherLedger.create(path, KEY, instance="alpha")) as ledger:
-        for events, cursor in Story(2).batches(60):
-            ledger.append(events, cursor)
+    filled(path, 2, 60)
     secrets.set_secrets(path, KEY, {"apiKey": "k"}, at=1)
     return path
 
@@ -59,8 +57,8 @@ def test_a_copy_takes_the_place_of_another_only_when_told_to(path: Path) -> None
         copies.copy_verified(path, KEY, target)
     assert target.read_bytes() == b"precious"
     copies.copy_verified(path, KEY, target, replace=True)
-    assert inspect(target, KEY) == []
     assert names(path.parent) == ["final.copy", "ledger.db"]
+    assert inspect(target, KEY) == []
 
 
 def test_a_copy_beside_a_busy_writer_is_one_moment_of_it(path: Path) -> None:
@@ -115,6 +113,21 @@ def test_a_copy_that_was_damaged_is_thrown_away(path: Path, monkeypatch: pytest.
     with pytest.raises(LedgerError, match="damaged"):
         copies.copy_verified(path, KEY, path.with_name("final.copy"))
     assert names(path.parent) == ["ledger.db"]
+
+
+def test_a_copy_whose_pages_do_not_check_is_thrown_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "integrity", lambda _: ["a page nobody reads is damaged"])
+    with pytest.raises(LedgerError, match="damaged while it was written"):
+        copies.copy_verified(path, KEY, path.with_name("final.copy"))
+    assert names(path.parent) == ["ledger.db"]
+
+
+def test_a_copy_that_cannot_take_its_name_leaves_nothing(path: Path) -> None:
+    target = path.with_name("folder")
+    target.mkdir()
+    with pytest.raises(LedgerError, match="cannot be written: Is a directory"):
+        copies.copy_verified(path, KEY, target, replace=True)
+    assert names(path.parent) == ["folder", "ledger.db"]
 
 
 def test_a_copy_into_a_folder_that_is_not_there_gets_one_sentence(path: Path) -> None:

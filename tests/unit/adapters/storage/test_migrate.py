@@ -16,7 +16,7 @@ from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.domain.codec import encode, kind
 from investbot.domain.errors import InvariantError, LedgerError
-from tests.unit.adapters.storage.samples import KEY, Story
+from tests.unit.adapters.storage.samples import KEY, Story, filled
 
 DATA = Path(__file__).parents[3] / "data"
 
@@ -24,9 +24,7 @@ DATA = Path(__file__).parents[3] / "data"
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "ledger.db"
-    with closing(SqlcipherLedger.create(path, KEY, instance="alpha")) as ledger:
-        for events, cursor in Story(2).batches(60):
-            ledger.append(events, cursor)
+    filled(path, 2, 60)
     return path
 
 

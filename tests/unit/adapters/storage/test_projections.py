@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -170,13 +171,29 @@ def test_what_is_held_counts_at_its_cost_when_capital_moves(path: Path) -> None:
 
 
 def test_a_fee_taken_in_base_shrinks_the_position_and_not_the_cash(path: Path) -> None:
-    entry = Story(1).order("BTC/USDT", "1", Role.ENTRY, D(2))
+    story = Story(1)
+    entry = story.order("BTC/USDT", "1", Role.ENTRY, D(2))
     bought = ev.OrderFilled(
         START, entry.order_id, "1", "t1", "BTC/USDT", entry.side, D(10), D(2), D("0.002"), "BTC", D(0), gapped=False
     )
     with closing(told(path, [CAPITAL, ev.OrderPlaced(START, entry), bought])) as reader:
         assert reader.snapshot()["cash"] == "80"
         assert reader.rows("positions")[0]["quantity"] == "1.998"
+    stop = story.order("BTC/USDT", "1", Role.STOP, D(1))
+    sold = ev.OrderFilled(
+        START, stop.order_id, "1", "t2", "BTC/USDT", stop.side, D(11), D(1), D("0.001"), "BTC", D(0), gapped=False
+    )
+    with closing(told(path, [ev.OrderPlaced(START, stop), sold])) as reader:
+        assert reader.snapshot()["cash"] == "91"
+        assert reader.rows("positions")[0]["quantity"] == "0.997"
+
+
+def test_a_trip_that_earned_nothing_is_no_win(path: Path) -> None:
+    for seed, pnl, wins in ((1, D("0.00"), 0), (2, D("0.01"), 1), (3, D("-0.01"), 1)):
+        closed = Story(seed)._closed("BTC/USDT", str(seed), D(1))
+        with closing(told(path, [ev.PositionClosed(START, replace(closed.trip, net_pnl=pnl))])) as reader:
+            assert (reader.snapshot()["trips"], reader.snapshot()["wins"]) == (seed, wins)
+            assert reader.rows("daily")[0]["wins"] == wins
 
 
 def test_a_day_ends_with_the_rolls_equity_and_the_next_starts_with_it(path: Path) -> None:
@@ -211,14 +228,15 @@ def test_an_orders_row_follows_its_events(path: Path) -> None:
         CAPITAL,
         ev.OrderPlaced(START, entry),
         ev.OrderChanged(START + 1, entry.order_id, OrderState.ACKNOWLEDGED, "v1", ""),
+        ev.OrderChanged(START + 1, entry.order_id, OrderState.ACKNOWLEDGED, "v2", ""),
         fill,
     ]
     with closing(told(path, events)) as reader:
         (order,) = reader.rows("orders")
-        assert (order["state"], order["filled"], order["venue_order_id"]) == ("PARTLY_FILLED", "1", "v1")
+        assert (order["state"], order["filled"], order["venue_order_id"]) == ("PARTLY_FILLED", "1", "v2")
     with closing(told(path, [ev.OrderChanged(START + 2, entry.order_id, OrderState.EXPIRED, None, "ioc")])) as reader:
         (order,) = reader.rows("orders")
-        assert (order["state"], order["filled"], order["venue_order_id"]) == ("EXPIRED", "1", "v1")
+        assert (order["state"], order["filled"], order["venue_order_id"]) == ("EXPIRED", "1", "v2")
         assert (order["reason"], order["state_reason"], order["changed_at"]) == ("signal", "ioc", START + 2)
 
 

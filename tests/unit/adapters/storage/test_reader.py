@@ -17,7 +17,7 @@ from investbot.domain.errors import InvariantError, LedgerError
 from investbot.domain.events import EntriesPaused
 from investbot.domain.market import DAY
 from investbot.ports.ledger import LedgerReader
-from tests.unit.adapters.storage.samples import KEY, START, Story
+from tests.unit.adapters.storage.samples import KEY, START, Story, filled
 
 SHAPES = {
     "fills": ("at", "order_id", "trade_id", "symbol", "side", "price", "quantity", "fee", "fee_currency", "fee_quote"),
@@ -43,9 +43,8 @@ MONEY = {"price", "quantity", "fee", "fee_quote", "net_pnl", "costs", "equity", 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "ledger.db"
-    with closing(SqlcipherLedger.create(path, KEY, instance="alpha")) as ledger:
-        for events, cursor in Story(2).batches(150):
-            ledger.append(events, cursor)
+    filled(path, 2, 150)
+    with closing(SqlcipherLedger.open(path, KEY)) as ledger:
         ledger.append([EntriesPaused(START + 900 * DAY, "operator", "asked for")], None)
     return path
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from investbot.adapters.storage import migrate
 from investbot.adapters.storage.ledger import SqlcipherLedger
@@ -31,6 +32,25 @@ def test_secrets_are_set_named_read_replaced_and_forgotten(path: Path) -> None:
     assert forget_secrets(path, KEY) == 2
     assert forget_secrets(path, KEY) == 0
     assert get_secrets(path, KEY) == {}
+
+
+def opened_pages(path: Path) -> bytes:
+    """Decrypt every page as the file format says: AES-256-CBC with the raw key, the IV 80 bytes before the end."""
+    raw, pages = path.read_bytes(), []
+    for start in range(0, len(raw), 4096):
+        page = raw[start : start + 4096]
+        cipher = Cipher(algorithms.AES(KEY), modes.CBC(page[-80:-64])).decryptor()
+        pages.append(cipher.update(page[16 if start == 0 else 0 : -80]))
+    return b"".join(pages)
+
+
+def test_what_was_forgotten_is_not_even_under_the_encryption(path: Path) -> None:
+    set_secrets(path, KEY, {"apiKey": "canary-one", "secret": "canary-two"}, at=1)
+    assert b"canary-one" in opened_pages(path)
+    set_secrets(path, KEY, {"apiKey": "fresh"}, at=2)
+    assert b"canary-one" not in opened_pages(path)
+    forget_secrets(path, KEY)
+    assert b"canary-two" not in opened_pages(path)
 
 
 def test_all_of_them_are_kept_or_none(path: Path) -> None:

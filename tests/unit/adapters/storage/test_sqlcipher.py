@@ -18,7 +18,7 @@ from investbot.adapters.storage.inspection import inspect
 from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.domain.errors import AlreadyExists, InvestBotError, LedgerError, VaultError
-from tests.unit.adapters.storage.samples import KEY, OTHER_KEY, Story
+from tests.unit.adapters.storage.samples import KEY, OTHER_KEY, Story, filled
 
 PAGE = 4096
 
@@ -27,9 +27,7 @@ PAGE = 4096
 def path(tmp_path: Path) -> Path:
     """Give a closed ledger with a story in it."""
     path = tmp_path / "ledger.db"
-    with closing(SqlcipherLedger.create(path, KEY, instance="alpha")) as ledger:
-        for events, cursor in Story(1).batches(120):
-            ledger.append(events, cursor)
+    filled(path, 1, 120)
     return path
 
 
@@ -221,13 +219,19 @@ def test_a_broken_first_page_is_told_from_a_wrong_key(path: Path) -> None:
 
 
 def test_a_broken_page_further_on_is_found_when_it_is_read(path: Path) -> None:
-    pages = path.stat().st_size // PAGE
-    for page in range(pages - 10, pages):
-        damaged(path, page * PAGE + 1000)
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events_at'").fetchone()
+    damaged(path, (page - 1) * PAGE + 1000)
+    assert any("damaged" in problem for problem in inspect(path, KEY))
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events'").fetchone()
+    damaged(path, (page - 1) * PAGE + 1000)
     with pytest.raises(LedgerError) as caught, closing(SqlcipherLedger.open(path, KEY)) as ledger:
         list(ledger.events())
     assert str(path) in str(caught.value)
     assert any("damaged" in problem for problem in inspect(path, KEY))
+    with pytest.raises(LedgerError, match="damaged"), closing(SqlcipherReader.open(path, KEY)) as reader:
+        list(reader.events())
 
 
 def test_nothing_is_said_on_the_terminal_by_the_library(path: Path) -> None:
@@ -246,6 +250,34 @@ def test_a_ledger_held_by_another_writer_gets_one_sentence(path: Path, monkeypat
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match="held by another process"):
             ledger.append(*Story(5).batch())
+
+
+def test_a_write_takes_its_lock_at_once(path: Path) -> None:
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        traced: list[str] = []
+        connection.set_trace_callback(traced.append)
+        with sqlcipher.writing(connection, path):
+            pass
+        assert traced == ["BEGIN IMMEDIATE", "COMMIT"]
+
+
+def test_a_full_disk_stops_the_append_whole_and_the_next_one_goes_on(path: Path) -> None:
+    story = Story(5, plans=900, signals=900)
+
+    def until_full(ledger: SqlcipherLedger) -> None:
+        while True:
+            acknowledged.append(ledger.append(*story.batch()))
+
+    with closing(SqlcipherLedger.open(path, KEY)) as ledger:
+        acknowledged = [ledger.append([], None)]
+        pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
+        ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(LedgerError, match="disk is full"):
+            until_full(ledger)
+        assert [each.seq for each in ledger.events()][-1] == acknowledged[-1]
+        ledger._connection.execute("PRAGMA max_page_count = 1000000")
+        assert ledger.append(*Story(6, plans=2000, signals=2000).batch()) >= acknowledged[-1]
+    assert inspect(path, KEY) == []
 
 
 # ---- other programs ----
