@@ -12,21 +12,26 @@ from investbot.engine.state import EngineState
 _RATIO = Decimal("0.0001")
 
 
-def summarise(state: EngineState) -> dict[str, Any]:
-    """Tell capital, equity and results in quote as decimal text, ratios as decimal text or None, moments in ms UTC."""
-    equity = state.equity()
+def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
+    """Tell capital, equity and results in quote as decimal text, ratios as decimal text or None, moments in ms UTC.
+
+    `allocation` (quote) is what a run that has not seen its first candle is going to begin with.
+    """
+    waiting = not state.begun
+    capital = allocation if waiting else state.capital
+    equity = allocation if waiting else state.equity()
     tally = state.tally
     return {
-        "capital": encode(state.capital),
+        "capital": encode(capital),
         "equity": encode(equity),
-        "cash": encode(state.cash),
+        "cash": encode(allocation if waiting else state.cash),
         "open_positions": sum(1 for holding in state.holdings.values() if holding.quantity),
-        "day_pnl": encode(equity - state.day_start_equity),
-        "total_pnl": encode(equity - state.capital),
+        "day_pnl": "0" if waiting else encode(equity - state.day_start_equity),
+        "total_pnl": encode(equity - capital),
         "trips": tally.trips,
         "win_rate": _ratio(Decimal(tally.wins), Decimal(tally.trips)),
         "profit_factor": _ratio(tally.gains, tally.losses),
-        "drawdown": _ratio(max(state.peak - equity, Decimal(0)), state.peak) or "0",
+        "drawdown": _ratio(max(state.peak - equity, Decimal(0)), state.peak) or "0.0000",
         "trading_state": state.trading_state.value,
         "reduced_by": state.reduced_by or None,
         "paused": dict(state.paused),

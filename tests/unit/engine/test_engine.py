@@ -431,6 +431,12 @@ def test_summary_tells_money_as_text_and_missing_ratios_as_none() -> None:
     assert Decimal(told["total_pnl"]) == Decimal(told["equity"]) - 10000 > 0
 
 
+def test_before_the_first_candle_the_allocation_is_what_there_is() -> None:
+    told = Host(spec(capital="700")).engine.summary()
+    assert (told["capital"], told["equity"], told["cash"], told["total_pnl"]) == ("700", "700", "700", "0")
+    assert told["day_pnl"] == "0"
+
+
 def test_begin_happens_once() -> None:
     host = Host()
     assert len(host.engine.begin(START)) == 1
