@@ -142,6 +142,13 @@ def test_a_mistake_of_a_parent_is_told_in_the_parent(tmp_path: Path) -> None:
     assert sorted(line.partition(": ")[0] for line in said) == ["base.toml:3", "base.toml:4", "p.toml:3"]
 
 
+def test_a_mistake_is_told_where_the_key_was_decided(tmp_path: Path) -> None:
+    write(tmp_path, "base.toml", "\n[risk]\nrisk_fraction = 0.01\n")
+    assert complaints("[risk]\nrisk_fraction = 2\n", tmp_path) == [f"p.toml:2: risk.risk_fraction: {PERCENT}"]
+    said = complaints("extends = 'base'\n[risk]\nrisk_fraction = 2\n", tmp_path, [tmp_path])
+    assert said == [f"p.toml:3: risk.risk_fraction: {PERCENT}"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -237,9 +244,10 @@ def test_a_profile_may_extend_the_shipped_one_of_its_name(tmp_path: Path) -> Non
     assert (recipe.description, recipe.risk.max_open_positions) == ("shipped", 3)
 
 
-@pytest.mark.parametrize("wanted", ["'b'", "'./b.toml'", "'p.toml'"])
+@pytest.mark.parametrize("wanted", ["'b'", "'./b.toml'", "'p.toml'", "'./sub/../p.toml'"])
 def test_a_circle_of_parents_is_refused(tmp_path: Path, wanted: str) -> None:
     write(tmp_path, "b.toml", "extends = 'p'\n")
+    (tmp_path / "sub").mkdir()
     said = complaints(f"\nextends = {wanted}\n", tmp_path, [tmp_path])
     assert len(said) == 1
     assert "leads back to this profile" in said[0]
