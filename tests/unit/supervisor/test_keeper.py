@@ -1,0 +1,204 @@
+"""A keeper with real processes made by spawners that are slow, broken or out of room."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from investbot.domain.errors import ConfigError, InvestBotError, TryAgain
+from investbot.domain.states import InstanceState as State
+from investbot.supervisor import lifecycle as lc
+from investbot.supervisor.hub import Hub
+from investbot.supervisor.keeper import Keeper, Tools
+from investbot.supervisor.outside import Recipe
+from investbot.supervisor.processes import Process, WatchedProcess
+from investbot.supervisor.spawn import PlainSpawner
+
+SLEEPER = "import time; time.sleep(60)"
+POLICY = lc.RestartPolicy(backoff_s=0.01, max_s=0.02, limit=3, window_s=60)
+
+
+class Outside:
+    """Knows one instance; the rest is not asked for."""
+
+    def __init__(self) -> None:
+        self.error: InvestBotError | None = None
+
+    def recipe(self, name: str) -> Recipe:
+        if self.error is not None:
+            raise self.error
+        return Recipe(Decimal(1), restart=POLICY)
+
+    def data_key(self, name: str) -> bytes:
+        return b"k" * 32
+
+
+class Spawning:
+    """Makes real processes of a script, after a pause or instead of them an error."""
+
+    def __init__(self, home: Path, source: str) -> None:
+        (home / "child.py").write_text(source)
+        self.plain = PlainSpawner(home, (str(home / "child.py"),))
+        self.pause_s = 0.0
+        self.error: Exception | None = None
+        self.made = 0
+
+    def spawn(self, name: str, data_key: bytes) -> Process:
+        self.made += 1
+        time.sleep(self.pause_s)
+        if self.error is not None:
+            raise self.error
+        return self.plain.spawn(name, data_key)
+
+
+Make = Callable[..., tuple[Keeper, Spawning, Outside]]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    keepers: list[Keeper] = []
+
+    def build(source: str = SLEEPER) -> tuple[Keeper, Spawning, Outside]:
+        (tmp_path / "instances" / "alpha").mkdir(parents=True)
+        (tmp_path / "run").mkdir()
+        spawner, outside = Spawning(tmp_path, source), Outside()
+        told: Any = outside
+        tools = Tools(
+            tmp_path,
+            spawner,
+            told,
+            Hub(time.monotonic, lambda name, row: None),
+            time.monotonic,
+            lambda: None,
+            lambda name, life: None,
+            lc.Patience(stop_s=0.5, abort_s=0.5, start_s=1.0, heartbeat_s=0.5),
+            lambda: 0.5,
+        )
+        keepers.append(Keeper("alpha", tools))
+        return keepers[0], spawner, outside
+
+    yield build
+    for keeper in keepers:
+        keeper.tell(lc.StopAsked())
+        assert await keeper.until(lambda life: not life.alive, 10)
+        keeper.let_go()
+
+
+async def reaches(keeper: Keeper, state: State) -> lc.Life:
+    assert await keeper.until(lambda life: life.state is state, 10), keeper.life
+    return keeper.life
+
+
+async def test_a_bug_in_making_one_process_ends_nothing_else(make: Make) -> None:
+    keeper, spawner, _ = make()
+    spawner.error = ZeroDivisionError("by nothing")
+    keeper.tell(lc.StartAsked())
+    life = await reaches(keeper, State.FATAL)
+    assert spawner.made == POLICY.limit
+    assert "by nothing" in (life.error or "")
+    spawner.error = None
+    keeper.tell(lc.StartAsked())
+    await keeper.spawned()
+    assert keeper.process is not None
+
+
+async def test_no_room_for_a_process_is_tried_again_without_end(make: Make) -> None:
+    keeper, spawner, _ = make()
+    spawner.error = TryAgain("No room.")
+    keeper.tell(lc.StartAsked())
+    assert (await reaches(keeper, State.BACKOFF)).failures == ()
+    async with asyncio.timeout(10):
+        while spawner.made < POLICY.limit + 2:  # noqa: ASYNC110 - counts what another thread does
+            await asyncio.sleep(0.01)
+    spawner.error = None
+    async with asyncio.timeout(10):
+        while keeper.process is None:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.01)
+
+
+async def test_a_broken_file_parks_before_there_is_a_process(make: Make) -> None:
+    keeper, spawner, outside = make()
+    outside.error = ConfigError("Edit it.")
+    keeper.tell(lc.StartAsked())
+    life = await reaches(keeper, State.FATAL)
+    assert (life.error, life.exit_code, spawner.made) == ("Edit it.", 78, 0)
+
+
+async def test_a_stop_while_the_process_is_being_made_reaches_it(make: Make) -> None:
+    keeper, spawner, _ = make()
+    spawner.pause_s = 0.2
+    keeper.tell(lc.StartAsked())
+    await asyncio.sleep(0.05)
+    keeper.tell(lc.StopAsked())
+    assert keeper.process is None
+    life = await reaches(keeper, State.STOPPED)
+    assert (spawner.made, life.error) == (1, None)
+
+
+async def test_a_process_that_never_says_hello_is_given_up(make: Make) -> None:
+    keeper, _, _ = make()
+    keeper.tell(lc.StartAsked())
+    await keeper.spawned()
+    told = []
+    for seconds, hears in ((0.9, True), (0.9, False), (0.2, False)):
+        keeper.tick(seconds)
+        told.append(keeper.life.hung)
+        if hears:
+            keeper.heard({"phase": "starting"})
+    assert told == [False, False, True]
+    life = await reaches(keeper, State.BACKOFF)
+    assert "no sign of life" in (life.error or "")
+
+
+async def test_a_running_one_has_the_shorter_patience(make: Make) -> None:
+    keeper, _, _ = make()
+    keeper.tick(100.0)
+    keeper.tell(lc.StartAsked())
+    await keeper.spawned()
+    keeper.heard({"phase": "ready"})
+    assert keeper.life.state is State.RUNNING
+    keeper.tick(0.6)
+    assert keeper.life.hung
+
+
+async def test_a_second_process_is_not_adopted(make: Make) -> None:
+    keeper, _, _ = make()
+    keeper.tell(lc.StartAsked())
+    await keeper.spawned()
+    first = keeper.process
+    assert first is not None
+    again = WatchedProcess(first.pid)
+    keeper.adopt(again)
+    assert keeper.process is first
+    assert again.fileno() == -1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"exit_code": 70, "message": "Mine.", "pid": OWN}', "Mine."),
+        ('{"exit_code": 70, "message": "Another one.", "pid": 1}', "ended with exit code 7"),
+        ("[1]", "ended with exit code 7"),
+        ("", "ended with exit code 7"),
+    ],
+)
+async def test_only_its_own_testament_counts(make: Make, tmp_path: Path, body: str, words: str) -> None:
+    path = json.dumps(str(tmp_path / "instances" / "alpha" / "exit.json"))
+    source = f"import os; open({path}, 'w').write({body!r}.replace('OWN', str(os.getpid()))); os._exit(7)"
+    keeper, _, _ = make(source)
+    keeper.tell(lc.StartAsked())
+    life = await reaches(keeper, State.BACKOFF)
+    assert words in (life.error or "")
+    assert life.exit_code == 7
+
+
+async def test_waiting_for_what_does_not_come_ends(make: Make) -> None:
+    keeper, _, _ = make()
+    assert not await keeper.until(lambda life: life.alive, 0.05)
