@@ -136,7 +136,7 @@ class Dash(App[None]):
         self.run_worker(self._act(wish), group="act")
 
     async def _act(self, wish: Wish) -> None:
-        self._say(f"{wish.verb.name} {', '.join(wish.names)} …")
+        self.notify(f"{wish.verb.name} {', '.join(wish.names)} …", timeout=1.5, markup=False)
         try:
             for result in await self._reader.act(wish.verb.name, wish.names, wish.args):
                 self._say(f"{result.name}: {result.message}", "information" if result.ok else "error")

@@ -24,6 +24,7 @@ _OFFLINE_EVERY_S = 5.0
 _LOG_LINES = 200
 _KINDS = ("positions", "orders", "fills", "trips", "signals")
 _LAST = {"orders": 500, "fills": 100, "trips": 100, "signals": 100}
+_PANIC_ALONE = "No supervisor runs for this home; `investbot panic` in a shell flattens every instance without one."
 _NO_SUPERVISOR = "No supervisor runs for this home; start one with `investbot up --detach`."
 
 
@@ -79,7 +80,7 @@ class ControlReader:
         talk = await self._connected()
         label = " ".join(names) or "fleet"
         if talk is None:
-            return [Result(label, ok=False, message=_NO_SUPERVISOR)]
+            return [Result(label, ok=False, message=_PANIC_ALONE if verb == "panic" else _NO_SUPERVISOR)]
         body = {"by": "dash", **args} | ({"names": list(names)} if names else {})
         try:
             return _results(label, await talk.call(verb, body, _ACT_S))

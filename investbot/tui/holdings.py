@@ -49,7 +49,7 @@ TRIPS = (
     Head("SYMBOL", 10),
     Head("NET", 9, right=True),
     Head("R", 7, right=True),
-    Head("EXIT", 12),
+    Head("EXIT", 16),
     Head("COSTS", 8, right=True),
     Head("HELD", 5, right=True),
     Head("ENTRY AT", 12, right=True),
@@ -182,7 +182,7 @@ def trips(detail: Detail) -> Cells:
                 Cell(fig.duration(_held_s(trip))),
                 Cell(fig.price(decimal(trip.get("entry_price")))),
                 Cell(fig.price(decimal(trip.get("exit_price")))),
-                Cell(fig.percent(decimal(trip.get("mae")), 2)),
+                Cell(_worst(trip.get("mae"))),
                 Cell(fig.percent(decimal(trip.get("mfe")), 2)),
             ),
         )
@@ -246,6 +246,12 @@ def _multiple(value: object) -> Cell:
     if number is None:
         return Cell(fig.NONE, Tone.DIM)
     return Cell(f"{number:+.2f}R", Tone.GOOD if number > 0 else Tone.BAD)
+
+
+def _worst(value: object) -> str:
+    """Show an excursion against us with its sign, however it was written down."""
+    number = decimal(value)
+    return fig.percent(None if number is None else -abs(number), 2)
 
 
 def _confidence(value: object) -> Cell:

@@ -132,6 +132,8 @@ async def test_a_dead_supervisor_leaves_the_last_figures_with_their_age(home: Pa
         assert (snapshot.link, snapshot.at, snapshot.why) == (Link.LOST, taken, GONE)
         assert [row.name for row in snapshot.rows] == ["alpha"]
         assert await reader.act("stop", ["alpha"], {}) == [Result("alpha", ok=False, message=DOWN)]
+        [panic] = await reader.act("panic", [], {})
+        assert "`investbot panic` in a shell" in panic.message
         async with serving(home, Desk()):
             assert (await reader.fleet()).link is Link.UP
 

@@ -84,6 +84,7 @@ async def test_a_supervisor_that_dies_is_said_at_once_and_the_figures_stay() -> 
         await pilot.pause()
         screen = shown(app)
         assert "SUPERVISOR GONE, figures 3s old" in screen
+        assert "last known: 1 FATAL, 2 RUNNING" in screen
         assert "503.21" in screen
         assert "3s!" in screen
 

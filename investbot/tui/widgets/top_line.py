@@ -31,7 +31,8 @@ class TopLine(Line):
             text.append("  ").append(" READ-ONLY ", "bold black on yellow")
         states = Counter(row.state for row in snapshot.rows)
         counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        text.append(f"  {counts or 'no instances'}")
+        known = "" if snapshot.link is Link.UP else "last known: "
+        text.append(f"  {known}{counts}" if counts else "  no instances")
         text.append("\n")
         text.append(totals(snapshot.rows) or snapshot.why)
         self.show(text)
