@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from investbot.adapters.venues.ccxt.loader import exchange_class, make_exchange
 from investbot.domain.errors import ConfigError
+
+REPOSITORY = Path(__file__).resolve().parents[5]
 
 
 def test_one_exchange_is_loaded_without_the_others() -> None:
@@ -29,6 +32,16 @@ def test_the_venue_itself_loads_nothing_of_ccxt() -> None:
     script = "import sys, investbot.adapters.venues.ccxt.venue\nprint('ccxt' in sys.modules, 'aiohttp' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.split() == ["False", "False"]
+
+
+def test_a_missing_library_is_told_in_a_sentence() -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "from investbot.adapters.venues.ccxt.loader import exchange_class\n"
+        "try:\n    exchange_class('kraken')\nexcept Exception as error:\n    print(error)"
+    )
+    run = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == "The library ccxt is not installed: run scripts/setup again."
 
 
 def test_several_exchanges_fit_into_one_process() -> None:

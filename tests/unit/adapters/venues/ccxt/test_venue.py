@@ -479,6 +479,26 @@ async def test_a_clock_that_cannot_be_read_again_does_no_harm() -> None:
         assert "500" in it.venue.health()["last_error"]
 
 
+async def test_a_venue_that_tells_no_time_is_timed_by_ours() -> None:
+    async with running(settings={"has": {"fetchTime": False}, "verify": False}) as it:
+        assert it.venue.now() == it.clock.now()
+        assert short(await it.poll(31 * SECOND)) == [("BTC", 0, "good")]
+        assert it.exchange.asked("time") == []
+
+
+async def test_a_long_silence_of_the_venue_is_passed_over() -> None:
+    async with running() as it:
+        it.exchange.first_at = OPEN_BAR + 1500 * MINUTE
+        await it.poll(1600 * MINUTE)
+        it.exchange.edit = lambda rows: [row for row in rows if row[0] < OPEN_BAR + 1000 * MINUTE]
+        for _ in range(3):
+            await it.poll(SECOND)
+        it.exchange.edit = list
+        for _ in range(20):
+            await it.poll(SECOND)
+        assert short(it.facts)[-1] == ("BTC", 1599, "good")
+
+
 async def test_time_never_goes_back() -> None:
     async with running() as it:
         before = it.venue.now()
