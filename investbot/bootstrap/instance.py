@@ -117,7 +117,7 @@ def _parts(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, co
     demand_paper(config)
     namespace = f"{load_fleet(place.path).fleet.home_id}/{config.name}"
     strategy = strategy_of(config, folder.path)
-    venue = make_venue(config)
+    venue = make_venue(config, clock)
     return Parts(
         identity=identity_of(config),
         clock=clock,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.instruments import InstrumentRules
 from investbot.config.profile import Profile
-from investbot.domain.errors import ConfigError
+from investbot.ports.clock import Clock
 from investbot.ports.venue import Venue
 
 VENUES = "investbot.venues"
@@ -15,12 +16,15 @@ VENUES = "investbot.venues"
 
 
 def venue_names() -> list[str]:
-    """Name the venues that need no library of exchanges, in alphabetical order."""
+    """Name the venues that are no exchange of ccxt, in alphabetical order."""
     return sorted({"replay", "synthetic", *(entry.name for entry in entry_points(group=VENUES))})
 
 
-def make_venue(profile: Profile) -> Venue:
-    """Build the venue a profile names, unopened; ConfigError when there is none of that name."""
+def make_venue(profile: Profile, clock: Clock | None = None) -> Venue:
+    """Build the venue a profile names, unopened: a registered one, or else an exchange of ccxt (by its id there).
+
+    An exchange that there is not is a ConfigError when the venue is opened.
+    """
     match profile.venue.name:
         case "replay":
             return _replay(profile)
@@ -28,9 +32,7 @@ def make_venue(profile: Profile) -> Venue:
             return _synthetic(profile)
         case name:
             found = [entry for entry in entry_points(group=VENUES) if entry.name == name]
-            if not found:
-                raise ConfigError(f"There is no venue {name!r}; use replay, synthetic or the name of an exchange.")
-            venue: Venue = found[0].load()(profile)
+            venue: Venue = found[0].load()(profile) if found else _exchange(profile, clock or SystemClock())
             return venue
 
 
@@ -65,7 +67,22 @@ def _synthetic(profile: Profile) -> Venue:
         profile.market.timeframe,
         seed=told.seed,
         candles=told.candles,
+        close_at_end=told.close_at_end,
         speed=told.speed,
         first_at=told.start,
+        price=told.price,
+        volatility=told.volatility,
         rules=_rules(profile),
+    )
+
+
+def _exchange(profile: Profile, clock: Clock) -> Venue:
+    from investbot.adapters.venues.ccxt.venue import CcxtVenue
+
+    return CcxtVenue(
+        profile.venue.name,
+        profile.market.timeframe,
+        clock,
+        settings=profile.venue.ccxt,
+        stale_after_ms=profile.stale_after_ms,
     )

@@ -70,6 +70,7 @@ class Loop:
         state = self._engine.state
         if state.begun and state.capital != capital:
             self._on_fact(OperatorRequest(self._last_at, Action.ALLOCATE, None, capital, "configuration"))
+            self.commit()
 
     async def put(self, fact: MarketFact) -> None:
         """Bring a market fact in, as soon as there is room for it."""
