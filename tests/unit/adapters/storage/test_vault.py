@@ -254,6 +254,12 @@ def test_a_file_that_is_no_vault_is_refused(path: Path, content: str) -> None:
         Vault.unlock(path, PASSPHRASE)
 
 
+def test_a_field_that_stands_twice_is_refused(path: Path, vault: OpenVault) -> None:
+    path.write_text(path.read_text().replace('"version": 1,', '"version": 1, "version": 1,'))
+    with pytest.raises(VaultError, match="is damaged"):
+        Vault.unlock(path, PASSPHRASE)
+
+
 def test_a_vault_of_a_newer_version_says_so(path: Path, vault: OpenVault) -> None:
     edited(path, lambda document: document.update(version=2, argon="3"))
     with pytest.raises(VaultError, match="another version of InvestBot"):
