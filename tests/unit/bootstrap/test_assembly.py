@@ -19,7 +19,8 @@ from investbot.config.instance import new_instance
 from investbot.config.layers import from_assignments
 from investbot.config.profile import Profile
 from investbot.domain.errors import ConfigError, DataError
-from investbot.domain.market import Instrument
+from investbot.domain.facts import SourceEnded
+from investbot.domain.market import Candle, Instrument
 from investbot.strategies.ma_cross import MovingAverageCross
 from tests.integration.instance_homes import write_candles
 
@@ -92,6 +93,16 @@ async def test_a_synthetic_market_is_made_from_its_seed() -> None:
     assert isinstance(venue, SyntheticVenue)
     assert venue.health()["source"] == "synthetic, seed 5"
     assert venue.health()["candles"] == "30"
+
+
+async def test_a_synthetic_market_starts_where_it_is_told_to() -> None:
+    told = ("venue.name=synthetic", "venue.synthetic.candles=30", "venue.synthetic.price=7", "venue.synthetic.speed=0")
+    venue = make_venue(profile(*told, "venue.synthetic.close_at_end=false", "venue.synthetic.volatility=0.0001"))
+    await venue.open(["BTC/USDT"])
+    facts = [fact async for fact in venue.facts({}, None)]
+    assert isinstance(facts[0], Candle)
+    assert abs(facts[0].close / 7 - 1) < Decimal("0.01")
+    assert facts[-1] == SourceEnded(facts[-2].at, close=False)
 
 
 async def test_any_other_name_is_an_exchange() -> None:
