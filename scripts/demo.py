@@ -223,8 +223,9 @@ def report(fleet: Fleet, plans: Sequence[Plan], source: str) -> None:
         lines.append((plan.name, currency, *figures(capital, trips, held)))
         before = purses.get(currency, (Decimal(0), [], 0))
         purses[currency] = (before[0] + capital, before[1] + trips, before[2] + held)
-        refused = [signal["denied_by"] for signal in fleet.rows("signals", plan.name) if signal.get("denied_by")]
-        denials[plan.name] = Counter(refused)
+        refused = Counter(row["denied_by"] for row in fleet.rows("signals", plan.name) if row.get("denied_by"))
+        del refused["entries_paused"]  # the demo's own doing: it paused entries when it sold what was held
+        denials[plan.name] = refused
     lines += [("total", currency, *figures(*purse)) for currency, purse in purses.items()]
     print("\nWhat was traded, net of every cost\n")
     table([heads, *lines])

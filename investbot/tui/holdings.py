@@ -20,7 +20,7 @@ POSITIONS = (
     Head("SYMBOL", 11),
     Head("QUANTITY", 10, right=True),
     Head("P&L", 8, right=True),
-    Head("PROTECTION", 46),
+    Head("PROTECTION", 58),
     Head("ENTRY", 12, right=True),
     Head("MARK", 12, right=True),
 )
