@@ -38,11 +38,11 @@ class Backlog:
         return None
 
     async def next(self) -> Candle | None:
-        """Fetch the next page and take its first candle; None when the series has caught up."""
+        """Fetch the next page and take its first candle; None when the series has caught up, or its venue is closed."""
         series = self._series
         size = self._connection.page(series.instrument.symbol)
         self._page, self._at = [], 0
-        while not self._page and series.due(self._connection.now()):
+        while not (self._page or self._connection.closed) and series.due(self._connection.now()):
             await self._fetch(size)
             if not (self._page or series.asks_again or series.pass_over(size, self._connection.now())):
                 break  # what is missing now has not arrived at the venue yet
@@ -50,13 +50,17 @@ class Backlog:
 
     async def _fetch(self, size: int) -> None:
         connection, series = self._connection, self._series
-        for tried in range(1, TRIES + 1):
+        tried = 0
+        while True:
+            tried += 1
             now = connection.now()
             limit = min(size, (now - series.next_at) // self._timeframe.ms + 2)
             try:
                 answer = await connection.candles(series.instrument.symbol, self._timeframe, series.next_at, limit)
                 self._page = series.accept(answer, now)
             except (VenueUnavailable, RateLimited) as error:
+                if connection.closed:
+                    return
                 connection.failed(error)
                 if tried == TRIES:
                     raise

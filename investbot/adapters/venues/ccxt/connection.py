@@ -10,7 +10,7 @@ from typing import Any
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.markets import load_instruments
-from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError
+from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import Instrument, Millis, Timeframe
 from investbot.ports.clock import Clock
 
@@ -30,7 +30,7 @@ class Connection:
         self._jitter = jitter
         self._exchange: Any = None
         self._offset: Millis = 0
-        self._synced_at: float | None = None
+        self._synced_at = 0.0
         self._latest: Millis = 0
         self._failed = 0
         self._blocked_until = 0.0
@@ -46,7 +46,7 @@ class Connection:
             if self._exchange.verify:
                 cafile = self._exchange.cafile
                 self._exchange.ssl_context = await asyncio.to_thread(ssl.create_default_context, cafile=cafile)
-            await self._sync()
+            await self._sync(self._exchange)
             return await load_instruments(self._exchange, symbols)
         except InvestBotError:
             await self.close()
@@ -56,21 +56,30 @@ class Connection:
             await self.close()
             raise translated(error, self._name, headers) from error
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether there is nobody to ask: never opened, or closed again."""
+        return self._exchange is None
+
     async def candles(self, symbol: str, timeframe: Timeframe, since: Millis, limit: int) -> object:
         """Ask for the candles that open at or after `since`; VenueError."""
+        exchange = self._exchange
+        if exchange is None:
+            raise VenueUnavailable(f"{self._name} is closed.")
         try:
-            answer: object = await self._exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
+            answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
         except failures() as error:
-            raise translated(error, self._name, self._exchange.last_response_headers) from error
+            raise translated(error, self._name, exchange.last_response_headers) from error
         return answer
 
     async def sync_if_due(self) -> None:
         """Look at the venue's clock again when the last look is long ago; VenueError."""
-        if self._synced_at is None or self._clock.monotonic() - self._synced_at >= RESYNC_S:
+        exchange = self._exchange
+        if exchange is not None and self._clock.monotonic() - self._synced_at >= RESYNC_S:
             try:
-                await self._sync()
+                await self._sync(exchange)
             except failures() as error:
-                raise translated(error, self._name, self._exchange.last_response_headers) from error
+                raise translated(error, self._name, exchange.last_response_headers) from error
 
     def page(self, symbol: str) -> int:
         """Tell how many candles one answer may hold."""
@@ -110,12 +119,12 @@ class Connection:
             exchange, self._exchange = self._exchange, None
             await exchange.close()
 
-    async def _sync(self) -> None:
+    async def _sync(self, exchange: Any) -> None:
         """Measure how far the venue's clock is ahead of ours, where it tells its time."""
         self._synced_at = self._clock.monotonic()
-        if self._exchange.has.get("fetchTime"):
+        if exchange.has.get("fetchTime"):
             asked_at = self._clock.now()
-            told = int(await self._exchange.fetch_time())
+            told = int(await exchange.fetch_time())
             self._offset = told - (asked_at + self._clock.now()) // 2
 
     def _check(self, timeframe: Timeframe) -> None:

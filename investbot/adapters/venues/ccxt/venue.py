@@ -88,13 +88,14 @@ class CcxtVenue:
 
     async def poll(self) -> None:
         """Ask for the candles that are due, once the past has been read; what goes wrong is told by `health`."""
-        if self._release is None or self._polling:
+        release = self._release
+        if release is None or self._polling:
             return
         self._polling = True
         try:
             if not self._connection.blocked_s():
-                await self._ask(self._release)
-            for fact in self._release.ready(self._connection.now()):
+                await self._ask(release)
+            for fact in release.ready(self._connection.now()):
                 self._news.put_nowait(fact)
         finally:
             self._polling = False

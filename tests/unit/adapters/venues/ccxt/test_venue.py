@@ -101,6 +101,15 @@ async def running(*symbols: str, **options: Any) -> AsyncIterator[Desk]:
         yield at_desk
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop turn until something has happened."""
+    for _ in range(5000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never happened")
+
+
 def short(facts: list[MarketFact]) -> list[tuple[str, int, str]]:
     """Tell each candle's symbol, its distance from the bar that was open at the start, and its quality."""
     return [
@@ -521,6 +530,28 @@ async def test_polls_before_and_after_do_nothing() -> None:
         await venue.poll()
         assert it.reader is not None
         await it.reader
+
+
+async def test_closing_ends_a_stream_that_still_reads_the_past() -> None:
+    async with desk() as it:
+        it.exchange.most = 10
+        it.exchange.fail("500", times=3)
+        await it.start()
+        await until(lambda: bool(it.clock.slept))
+        await it.venue.close()
+        assert it.reader is not None
+        await asyncio.wait_for(it.reader, 5)
+        assert it.facts == []
+
+
+async def test_closing_while_a_question_is_out_does_no_harm() -> None:
+    async with running() as it:
+        it.exchange.fail("hang")
+        it.clock.tick(31 * SECOND)
+        asking = asyncio.ensure_future(it.venue.poll())
+        await until(lambda: bool(it.exchange.requests))
+        await it.venue.close()
+        await asyncio.wait_for(asking, 5)
 
 
 async def test_polls_do_not_overlap() -> None:
