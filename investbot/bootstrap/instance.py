@@ -23,15 +23,12 @@ from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.process import harden, last_words, read_key
 from investbot.control.identity import start_time
 from investbot.domain.errors import InvestBotError
-from investbot.domain.market import Millis
 from investbot.instance.ending import Ending
 from investbot.instance.lock import InstanceLock
 
 if TYPE_CHECKING:
     from investbot.config.instance import InstanceConfig
     from investbot.instance.parts import Parts
-
-_FOR_EVER: Millis = 1 << 62
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,9 +148,9 @@ def _bounds(config: InstanceConfig) -> Bounds:
     told = config.logging
     return Bounds(
         file_bytes=told.max_bytes,
-        file_age=told.max_age or _FOR_EVER,
+        file_age=told.max_age,
         total_bytes=told.total_bytes,
-        keep=told.keep or _FOR_EVER,
+        keep=told.keep,
     )
 
 

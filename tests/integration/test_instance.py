@@ -306,6 +306,16 @@ def test_capital_changed_while_it_stood_still_is_booked_at_the_next_start(home: 
     assert booked == [("1000", "1000"), ("1500", "500")]
 
 
+def test_a_process_that_is_aborted_leaves_its_stacks(home: Home, candles: Path) -> None:
+    alpha = replaying(home, "alpha", candles, speed=1)
+    with running(home, "alpha") as process:
+        wait_for(lambda: is_ready(alpha))
+        process.send_signal(signal.SIGABRT)
+        assert process.wait(10) == -signal.SIGABRT
+    assert "Current thread" in (alpha.logs / "fault.log").read_text()
+    assert all(line["instance"] == "alpha" for line in log_lines(alpha))
+
+
 def test_an_instance_of_a_replay_loads_nothing_it_does_not_need(home: Home, candles: Path) -> None:
     replaying(home, "alpha", candles)
     program = (

@@ -205,6 +205,30 @@ async def test_a_restart_after_each_of_many_kills_ends_with_the_same_events() ->
     assert host.ledger.rows() == whole.ledger.rows()
 
 
+async def test_two_symbols_stopped_anywhere_end_with_the_same_events() -> None:
+    """Candles of one moment: a stop may fall between those of the two symbols."""
+    both = (BTC, "ETH/USDT")
+    candles = walk(700) + walk(700, 9, 50.0, "ETH/USDT")
+    whole = Host(candles, both)
+    await to_end(whole)
+    host = Host(candles, both, bound=3)
+    for stop in range(9):
+        host.renew()
+        runner = host.runner()
+        task = asyncio.create_task(runner.run())
+        await worked_at_least(host, runner, 37 + stop)
+        runner.stop()
+        await task
+    host.renew()
+    await to_end(host)
+    assert host.ledger.rows() == whole.ledger.rows()
+    assert {row["symbol"] for row in host.ledger.rows() if row["kind"] == "SignalRaised"} == set(both)
+
+
+async def worked_at_least(host: Host, runner: Runner, candles: int) -> None:
+    await host.until(lambda: runner._loop and runner._loop.candles >= candles)
+
+
 async def test_errors_of_the_venue_end_it_with_all_closed(host: Host) -> None:
     host.venue.refusal = DataError("The file is odd.")
     with pytest.raises(DataError):
