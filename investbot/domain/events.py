@@ -189,7 +189,7 @@ class PeakReset:
 
 @dataclass(frozen=True, slots=True)
 class DayRolled:
-    """A UTC day ended: `day` is the one that ended, in days since the epoch; `equity` is what the next one starts with."""
+    """A UTC day ended: `day` is that one, in days since the epoch; `equity` is what the next one starts with."""
 
     at: Millis
     day: int
