@@ -13,9 +13,9 @@ from investbot.ports.venue import MarketFact
 class Release:
     """Holds candles back until all symbols have theirs of the same close, but no longer than `grace_ms`.
 
-    A candle is LATE when it closed before `opened_at`, when the one after it has closed as well, or when another
-    symbol is already further: it moves exits and indicators, never an entry. A series is stale when its next candle
-    has been due for `stale_after_ms`.
+    A candle is LATE when it closed before `opened_at`, when the one after it has closed as well (and `grace_ms` is
+    over, where bars are that short), or when another symbol is already further: it moves exits and indicators, never
+    an entry. A series is stale when its next candle has been due for `stale_after_ms`.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Release:
         self._timeframe = timeframe
         self._opened_at = opened_at
         self._grace_ms = grace_ms
+        self._late_after_ms = max(timeframe.ms, grace_ms)
         self._stale_after_ms = stale_after_ms
         self._known_to = dict.fromkeys(symbols, opened_at)
         self._given_to: Millis = 0
@@ -71,6 +72,6 @@ class Release:
 
     def _judged(self, candle: Candle, now: Millis) -> Candle:
         closed_at = candle.closed_at
-        late = closed_at <= self._opened_at or now >= closed_at + self._timeframe.ms or closed_at < self._given_to
+        late = closed_at <= self._opened_at or now >= closed_at + self._late_after_ms or closed_at < self._given_to
         self._given_to = max(self._given_to, closed_at)
         return replace(candle, quality=Quality.LATE) if late else candle

@@ -26,8 +26,8 @@ class CcxtVenue:
     """Public candles of one exchange; needs no key.
 
     `settings` go to the ccxt class as they are. `warmup` closed candles precede the first one traded on. A candle is
-    asked for `settle_ms` after its close; a symbol waits at most `grace_ms` for the others' candle of the same close;
-    DataStale says that a candle has been due for `stale_after_ms`.
+    asked for `settle_ms` after its close (a quarter of a bar at most); a symbol waits at most `grace_ms` for the
+    others' candle of the same close; DataStale says that a candle has been due for `stale_after_ms`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class CcxtVenue:
         self._clock = clock
         self._warmup = warmup
         self._stale_after_ms = stale_after_ms
-        self._settle_ms = settle_ms
+        self._settle_ms = min(settle_ms, timeframe.ms // 4)
         self._grace_ms = grace_ms
         self._sleep = sleep
         self._connection = Connection(name, settings or {}, clock, jitter)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from investbot.adapters.venues.ccxt.release import Release
@@ -64,6 +65,16 @@ def test_a_candle_whose_successor_has_closed_is_late() -> None:
     gate = release(BTC)
     gate.add([candle(BTC, 0), candle(BTC, 1), candle(BTC, 2)])
     assert [quality for _, _, quality in short([*gate.ready(at(3.9))])] == [Quality.LATE, Quality.LATE, Quality.GOOD]
+
+
+def test_very_short_bars_are_late_only_after_the_grace() -> None:
+    one_second = Timeframe.parse("1s")
+    gate = Release((BTC,), one_second, at(0), 5 * SECOND, 2 * MINUTE)
+    made = Candle(BTC, one_second, at(0), ONE, ONE, ONE, ONE, Bar(1, 1, 1, 1, 1))
+    gate.add([made])
+    assert gate.ready(at(0) + 5999) == [made]
+    gate.add([replace(made, opened_at=at(0) + SECOND)])
+    assert [quality for _, _, quality in short([*gate.ready(at(0) + 7000)])] == [Quality.LATE]
 
 
 def test_a_candle_behind_what_was_given_out_is_late() -> None:
