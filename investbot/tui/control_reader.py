@@ -60,7 +60,7 @@ class ControlReader:
     async def instance(self, name: str) -> Detail:
         """Read the rows of one instance anew when it has news, and the end of its log each time."""
         log = await asyncio.to_thread(tail, self._log_of(name), _LOG_LINES)
-        news, known = self._details.get(name, (-1, Detail(name, self._now())))
+        news, known = self._details.get(name, (-1, Detail(name, None)))
         current = self._news.get(name, 0)
         talk = self._talk
         if talk is None or talk.gone.is_set():
@@ -148,7 +148,7 @@ class ControlReader:
         return self._path.parent.parent / "instances" / name / "logs" / "instance.log"
 
 
-def _with_log(known: Detail, log: tuple[str, ...], at: float, why: str) -> Detail:
+def _with_log(known: Detail, log: tuple[str, ...], at: float | None, why: str) -> Detail:
     return Detail(known.name, at, known.positions, known.orders, known.fills, known.trips, known.signals, log, why)
 
 

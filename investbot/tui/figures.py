@@ -93,6 +93,11 @@ def duration(seconds: float | None) -> str:
     return f"{int(seconds)}s"
 
 
+def uptime(seconds: float | None) -> str:
+    """Show how long a process has run; its first minute is one figure, so that a quiet screen stays quiet."""
+    return "<1m" if seconds is not None and seconds < 60 else duration(seconds)
+
+
 def clock_time(at: Millis | None) -> str:
     """Show a moment to the second, as `2026-01-02 03:04:05Z`."""
     return NONE if at is None else rfc3339(at // 1000 * 1000).replace("T", " ")

@@ -204,10 +204,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What is read of one instance besides its row, each oldest first; `at` as in Snapshot, `why` names what failed."""
+    """What is read of one instance besides its row, each oldest first; `why` names what failed.
+
+    `at` is as in Snapshot, None when nothing could be read yet.
+    """
 
     name: str
-    at: float
+    at: float | None
     positions: tuple[Fields, ...] = ()
     orders: tuple[Fields, ...] = ()
     fills: tuple[Fields, ...] = ()

@@ -70,6 +70,10 @@ def test_durations(seconds: float | None, text: str) -> None:
     assert fig.duration(seconds) == text
 
 
+def test_the_first_minute_of_a_process_is_one_figure() -> None:
+    assert [fig.uptime(seconds) for seconds in (None, 0.0, 59.9, 60.0, 7200.0)] == ["-", "<1m", "<1m", "1m", "2h"]
+
+
 def test_an_age_grows_while_nothing_new_arrives() -> None:
     snapshot = Snapshot((), Link.UP, 100.0)
     assert fig.age_s(row(heartbeat_age_s=0.5), snapshot, 103.0) == 3.5

@@ -97,10 +97,11 @@ async def test_an_instance_that_was_removed() -> None:
 async def test_what_could_not_be_read_is_said() -> None:
     app, reader, _ = dash()
     async with app.run_test(size=SMALL) as pilot:
-        reader.detail = Detail("alpha", 1000.0, why="The ledger is locked.")
+        reader.detail = Detail("alpha", None, why="The ledger is locked.")
         await pilot.press("enter")
         await pilot.pause()
         assert "The ledger is locked." in shown(app)
+        assert "positions, not read" in shown(app)
 
 
 async def test_close_the_position_under_the_cursor_after_a_question() -> None:

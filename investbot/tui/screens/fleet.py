@@ -166,7 +166,7 @@ class FleetScreen(OperatingScreen):
         if row is not None:
             where = " ".join(part for part in (row.venue, *row.symbols, row.timeframe, row.strategy) if part)
             memory = "" if row.rss_mb is None else f"  {row.rss_mb:.0f} MB"
-            text.append(row.name, Tone.STRONG.value).append(f"  {where}  up {fig.duration(row.uptime_s)}{memory}\n")
+            text.append(row.name, Tone.STRONG.value).append(f"  {where}  up {fig.uptime(row.uptime_s)}{memory}\n")
             text.append(f"signal  {fig.signal_text(row)}\n")
             text.append(f"error   {row.error}" if row.error else "", Tone.BAD.value)
         self.query_one("#under", Line).show(text)

@@ -107,8 +107,8 @@ class InstanceScreen(OperatingScreen):
         row = self.snapshot.row(self.instance) if self.snapshot else None
         held = self.query_one("#positions", Grid)
         held.show(holdings.positions(detail, row), detail.why)
-        age = fig.duration(max(0.0, self.seen_at - detail.at))
-        held.caption(f"positions, read {age} ago")
+        read = "not read" if detail.at is None else f"read {fig.duration(max(0.0, self.seen_at - detail.at))} ago"
+        held.caption(f"positions, {read}")
         self.query_one(f"#{self._panel}", Grid).show(self._rows(detail, row))
 
     def _rows(self, detail: Detail, row: Row | None) -> holdings.Cells:
@@ -152,7 +152,7 @@ def figures(row: Row, snapshot: Snapshot, now: float) -> Text:
     if stale:
         text.append("STALE  ", Tone.BAD.value)
     put("last candle", Cell(fig.candle_text(row, snapshot, now)))
-    put("up", Cell(fig.duration(row.uptime_s)))
+    put("up", Cell(fig.uptime(row.uptime_s)))
     text.append("\n")
     put("on", Cell(" ".join(part for part in (row.venue, *row.symbols, row.timeframe, row.strategy) if part)))
     put("restarts", Cell(fig.NONE if row.restarts is None else str(row.restarts)))

@@ -20,8 +20,3 @@ class Line(Static):
             return
         self._now = text
         self.update(text)
-
-    @property
-    def plain(self) -> str:
-        """What is shown, without its looks."""
-        return self._now.plain if self._now else ""
