@@ -56,7 +56,7 @@ class Hub:
         self._heard = heard
         self._links: dict[str, Connection] = {}
         self._last: dict[str, Heard] = {}
-        self._asked: dict[str, dict[int, asyncio.Future[Answer]]] = {}
+        self._asked: dict[str, dict[int, asyncio.Future[Answer | None]]] = {}
         self._watchers: set[Watcher] = set()
         self._next_id = 0
         self._beat = asyncio.Event()
@@ -121,7 +121,7 @@ class Hub:
             raise TryAgain(f"{name} is not on the line; see `investbot status`, then try again.")
         self._next_id += 1
         request_id = self._next_id
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         waiting = self._asked.setdefault(name, {})
         waiting[request_id] = answer
         body = request.model_dump(exclude_none=True)
@@ -130,9 +130,11 @@ class Hub:
                 await connection.send({"id": request_id, "request": body})
                 given = await answer
         except (TimeoutError, ConnectionError):
-            raise TryAgain(f"{name} did not answer within {timeout_s:.0f} s; see `investbot logs {name}`.") from None
+            given = None
         finally:
             waiting.pop(request_id, None)
+        if given is None:
+            raise TryAgain(f"{name} did not answer within {timeout_s:.0f} s; see `investbot logs {name}`.")
         if not given.ok:
             raise codec.error_for(given.exit_code, given.message)
         return given.result
@@ -156,4 +158,4 @@ class Hub:
         """Let nobody wait for an answer that cannot come any more."""
         for waiting in self._asked.get(name, {}).values():
             if not waiting.done():
-                waiting.set_exception(ConnectionResetError())
+                waiting.set_result(None)

@@ -209,6 +209,7 @@ async def test_impostors_are_turned_away(home: Path) -> None:
         child = pids(home, "alpha")[0]
         others = {"name": "alpha", "pid": child, "start_time": start_time(child)}
         assert "is another process" in (await say_hello(home, others))["message"]
+        assert "is another process" in (await say_hello(home, others | {"start_time": own["start_time"]}))["message"]
         assert "which is process" in (await say_hello(home, {"name": "alpha", **own}))["message"]
         assert "does not hold its lock" in (await say_hello(home, {"name": "beta", **own}))["message"]
         assert (await say_hello(home, {"name": "nobody", **own}))["exit_code"] == 66
@@ -244,6 +245,9 @@ async def test_a_locked_instance_that_says_nothing_is_not_started(home: Path) ->
             (line,) = await call("start", names=["alpha"])
             assert line["exit_code"] == 75
             assert f"process {holder.pid}" in line["message"]
+            began = await asyncio.to_thread(start_time)
+            answer = await say_hello(home, {"name": "alpha", "pid": os.getpid(), "start_time": began})
+            assert "does not hold its lock" in answer["message"]
             holder.kill()
             holder.wait()
             await until(call, "alpha", "RUNNING")

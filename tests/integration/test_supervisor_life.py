@@ -246,6 +246,10 @@ async def test_down_stops_all_and_up_restores_them(home: Path) -> None:
         await until(call, "alpha", "RUNNING")
         await until(call, "beta", "RUNNING")
         assert (await state(call, "gamma"))["state"] == "STOPPED"
+        await call("stop", names=["alpha"])
+    async with supervising(home, restore=True) as (_, call):
+        await until(call, "beta", "RUNNING")
+        assert (await state(call, "alpha"))["state"] == "STOPPED"
 
 
 async def test_files_are_private(home: Path) -> None:

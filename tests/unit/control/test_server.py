@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
 import stat
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,27 +164,30 @@ def test_nobody_listens(home: Path) -> None:
     assert not supervisor_answers(home)
 
 
-def listening(home: Path, *answers: bytes) -> socket.socket:
+@contextlib.contextmanager
+def listening(home: Path, *answers: bytes) -> Iterator[None]:
     """A server that says one thing to one client, from a thread of its own."""
-    import threading
-
     (home / "run").mkdir(exist_ok=True)
-    server = socket.socket(socket.AF_UNIX)
-    with reachable(socket_path(home)) as name:
-        server.bind(name)
-    server.listen()
 
     def serve() -> None:
-        peer, _ = server.accept()
-        with peer:
-            peer.recv(1000)
-            for answer in answers:
-                peer.sendall(answer)
-            if not answers:
+        with contextlib.suppress(OSError):
+            peer, _ = server.accept()
+            with peer, contextlib.suppress(OSError):
                 peer.recv(1000)
+                for answer in answers:
+                    peer.sendall(answer)
+                if not answers:
+                    peer.recv(1000)
 
-    threading.Thread(target=serve, daemon=True).start()
-    return server
+    with socket.socket(socket.AF_UNIX) as server:
+        with reachable(socket_path(home)) as name:
+            server.bind(name)
+        server.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_supervisor_that_dies_in_the_middle(home: Path) -> None:
