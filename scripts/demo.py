@@ -42,15 +42,16 @@ class Ended(BaseException):
 
 @dataclass(frozen=True)
 class Plan:
-    """One instance of the demo; capital in quote."""
+    """One instance of the demo; capital in quote, `settings` beyond its profile."""
 
     name: str
     profile: str
     capital: str
+    settings: tuple[str, ...] = ()
 
 
 SYNTHETIC = (
-    Plan("scalper", "demo-scalp", "1000"),
+    Plan("scalper", "demo-scalp", "1000", ("venue.synthetic.speed=480",)),  # it waits for hours of its market
     Plan("crosser", "demo-cross", "2500"),
     Plan("swinger", "demo-swing", "5000"),
 )
@@ -195,7 +196,8 @@ def play(fleet: Fleet, plans: Sequence[Plan], seconds: float | None) -> None:
     disclaimer = fleet.run("init").partition("\n\n")[0]
     print(f"{textwrap.fill(disclaimer, 110)}\n", flush=True)
     for plan in plans:
-        made = fleet.run("create", plan.name, "--profile", plan.profile, "--capital", plan.capital)
+        settings = [word for setting in plan.settings for word in ("--set", setting)]
+        made = fleet.run("create", plan.name, "--profile", plan.profile, "--capital", plan.capital, *settings)
         print(made.partition(" Next:")[0].strip(), flush=True)
     fleet.run("up", "--detach")
     print(fleet.run("start", "--all"), end="", flush=True)
