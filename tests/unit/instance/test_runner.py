@@ -17,6 +17,8 @@ from investbot.domain.events import Event
 from investbot.domain.facts import DataFresh, DataStale, Fact, SourceEnded, Timer
 from investbot.domain.market import MINUTE
 from investbot.instance.ending import Ending
+from investbot.instance.journal import Journal
+from investbot.instance.loop import Loop
 from investbot.instance.runner import Runner, guarded
 from tests.unit.instance.hosts import BEGIN, BTC, PLAIN, Host, candle, make_engine, make_market, walk
 
@@ -129,13 +131,17 @@ async def test_a_beat_before_the_venue_answers_says_starting(host: Host) -> None
     assert host.steps[-1] == "ledger closes"
 
 
-async def test_a_stop_finishes_the_fact_at_hand_and_notes_the_place(host: Host) -> None:
+async def test_a_stop_finishes_the_fact_at_hand_and_notes_the_place() -> None:
+    host = Host([candle(0, 100.0)])
     runner, task = await started(host)
+    quiet = candle(1, 100.0)
+    host.venue.put(quiet)
+    await worked(host, runner, 2)
     assert await runner.serve(request("stop")) == {"action": "stop"}
     assert await task == Ending(0, "alpha was stopped.")
     cursor = host.ledger.cursor()
     assert cursor is not None
-    assert cursor.opened_at == host.candles[-1].opened_at
+    assert cursor.opened_at == quiet.opened_at
     with pytest.raises(TryAgain, match="alpha is stopping"):
         await runner.serve(request("pause"))
 
@@ -240,8 +246,25 @@ async def test_an_error_in_the_stream_comes_after_what_went_before_it(host: Host
     host.venue.script = [*host.candles, AuthFailed("The key is not accepted.")]
     with pytest.raises(AuthFailed):
         await host.runner().run()
-    assert len(host.ledger.rows()) > 20
+    whole = Host(host.candles)
+    whole.venue.finish()
+    await whole.runner().run()
+    ended = next(number for number, row in enumerate(whole.ledger.rows()) if row["kind"] == "SourceFinished")
+    assert host.ledger.rows() == whole.ledger.rows()[:ended]
     assert host.link.events == host.ledger.rows()
+
+
+async def test_a_failure_behind_candles_that_wait_comes_after_them(host: Host) -> None:
+    engine = make_engine({BTC: PLAIN})
+    journal = Journal(host.ledger, host.link.event, 10_000)
+    loop = Loop("alpha", engine, make_market(engine), host.venue, journal, 1000)
+    for each in host.candles:
+        await loop.put(each)
+    loop.fail(RuntimeError("beside"))
+    with pytest.raises(RuntimeError, match="beside"):
+        await loop.work()
+    assert len(host.ledger.rows()) > 20
+    assert host.ledger.appends == 1
 
 
 async def test_a_stream_that_ends_without_a_word_is_a_fault(host: Host) -> None:
