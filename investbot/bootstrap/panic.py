@@ -23,6 +23,8 @@ from investbot.supervisor.processes import WatchedProcess, lock_holder, lock_is_
 
 PATIENCE_S = 10.0
 """Seconds a process may take to end after SIGTERM."""
+SUPERVISOR_S = 2.0
+"""The same for a supervisor, which has not answered for some seconds already."""
 KILLED_S = 5.0
 """Seconds the kernel may take to bury a killed process."""
 _AT_ONCE = 8
@@ -34,7 +36,7 @@ def panic(home: Home, key_of: Callable[[str], bytes], by: str, *, patience_s: fl
     Whoever holds the supervisor's lock is ended first, so that nothing is started again meanwhile; the caller has found
     that it does not answer. `key_of` gives an instance's data key (VaultError).
     """
-    end_holder(home.run.path / "supervisor.lock", "the supervisor", patience_s)
+    end_holder(home.run.path / "supervisor.lock", "the supervisor", SUPERVISOR_S)
     lock = HomeLock(home.path)
     try:
         names = home.names()

@@ -14,8 +14,9 @@ HEAD = """# Commands
 
 Made from the program by `python -m tests.docs.manual`; a test holds that the two agree and runs every example.
 
-Every command also takes, before or after its name: `--home PATH`, `--passphrase-file FILE`, `--json`, `--quiet`, `--debug`, `--help`.
-Output is a table on a terminal, plain columns in a pipe, JSON with `--json`; money is text in JSON, times are RFC 3339 UTC.
+Every command also takes, before or after its name: `--home PATH`, `--passphrase-file FILE`, `--json`, `--quiet`,
+`--debug`, `--help`.
+Output is a table on a terminal, plain columns in a pipe, JSON with `--json`; money is text in JSON, times are RFC 3339.
 Where several names are taken each gets one line, and the worst exit code wins.
 
 | exit code | meaning |

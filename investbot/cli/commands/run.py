@@ -13,7 +13,7 @@ from investbot.cli.store import unlocked
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    add(app, "run", "investbot run alpha --passphrase-file /run/credentials/passphrase", panel=RUN)(run)
+    add(app, "run", "investbot run alpha", panel=RUN)(run)
 
 
 def run(context: typer.Context, name: Name) -> int:

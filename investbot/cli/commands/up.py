@@ -26,14 +26,12 @@ def register(app: typer.Typer) -> None:
 
 def up(
     context: typer.Context,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="In the background; returns once it answers.")
-    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="In the background; returns once it answers.")] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Start what ran before the last down.")] = False,
 ) -> int:
     """Run the supervisor, in the foreground until Ctrl-C or `investbot down`, or as a daemon.
 
-    Instances that ran when the last supervisor died are found again or started again; what was stopped by hand stays so.
+    What ran when the last supervisor died is found again or started again; what was stopped by hand stays stopped.
     """
     session: Session = context.obj
     home = open_home(session)

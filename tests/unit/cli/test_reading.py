@@ -10,10 +10,21 @@ import pytest
 from investbot.domain.times import parse_rfc3339
 from tests.unit.cli.conftest import Cli
 
-STATUS = ["name", "state", "mode", "venue", "symbols", "timeframe", "strategy", "profile", "capital", "equity", "cash", "open_positions", "day_pnl", "total_pnl", "uptime_s", "win_rate", "profit_factor", "drawdown", "trading_state", "last_candle_at", "last_signal", "heartbeat_age_s", "pid", "rss_mb", "pss_mb", "restarts", "error"]
-FILLS = ["at", "order_id", "trade_id", "symbol", "side", "price", "quantity", "fee", "fee_currency", "fee_quote"]
-ORDERS = ["at", "order_id", "client_order_id", "venue_order_id", "symbol", "side", "type", "price", "stop_price", "quantity", "filled", "state", "role", "reason"]
-TRIPS = ["opened_at", "closed_at", "symbol", "quantity", "entry_price", "exit_price", "costs", "net_pnl", "r", "mae", "mfe", "exit_reason", "gapped"]
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+STATUS = words(
+    "name state mode venue symbols timeframe strategy profile capital equity cash open_positions day_pnl total_pnl "
+    "uptime_s win_rate profit_factor drawdown trading_state last_candle_at last_signal heartbeat_age_s pid rss_mb "
+    "pss_mb restarts error"
+)
+FILLS = words("at order_id trade_id symbol side price quantity fee fee_currency fee_quote")
+ORDERS = words(
+    "at order_id client_order_id venue_order_id symbol side type price stop_price quantity filled state role reason"
+)
+TRIPS = words("opened_at closed_at symbol quantity entry_price exit_price costs net_pnl r mae mfe exit_reason gapped")
 
 
 def test_status_has_every_key_of_the_contract(cli: Cli) -> None:

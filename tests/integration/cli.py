@@ -1,0 +1,118 @@
+"""A scratch home and the program as an operator runs it: real processes, nothing faked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PASSPHRASE = "correct-horse-battery-staple"
+PROGRAM = (sys.executable, "-P", "-c", "from investbot.cli.main import run; run()")
+
+MARKET = """\
+description = "made-up market for tests"
+{extends}
+[venue]
+name = "synthetic"
+
+[venue.synthetic]
+seed = 5
+candles = {candles}
+speed = {speed}
+volatility = 0.004
+
+[venue.instrument]
+tick = 0.01
+lot = 0.00001
+
+[market]
+symbols = ["BTC/USDT"]
+timeframe = "5m"
+
+[strategy]
+name = "ma_cross"
+
+[risk]
+max_entries_per_day = 50
+min_net_reward_risk = 0
+cooldown = "0s"
+"""
+
+
+def market(*, candles: int = 1_000_000, speed: float = 200, extends: str = "") -> str:
+    """Write a profile; the default trades for longer than any test lasts."""
+    return MARKET.format(candles=candles, speed=speed, extends=extends)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs commands in one folder with one home."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.passphrase = folder / "passphrase"
+        self.passphrase.write_text(PASSPHRASE + "\n", encoding="utf-8")
+        self.passphrase.chmod(0o600)
+        (folder / "slow.toml").write_text(market(), encoding="utf-8")
+        (folder / "quick.toml").write_text(market(candles=1500, speed=0), encoding="utf-8")
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("INVESTBOT")}
+        named = {"INVESTBOT_HOME": str(self.home), "INVESTBOT_PASSPHRASE_FILE": str(self.passphrase)}
+        return kept | named | {"HOME": str(self.folder), "PYTHONPATH": os.pathsep.join(sys.path)} | more
+
+    def __call__(
+        self, *words: str, given: str = "", more: Mapping[str, str] | None = None, timeout: float = 90
+    ) -> Result:
+        done = subprocess.run(
+            [*PROGRAM, *words],
+            capture_output=True,
+            check=False,
+            cwd=self.folder,
+            env=self.environment(**(more or {})),
+            input=given,
+            text=True,
+            timeout=timeout,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *words: str) -> Result:
+        result = self(*words)
+        assert result.code == 0, (words, result)
+        return result
+
+    def row(self, name: str) -> dict[str, Any]:
+        (row,) = self.ok("status", name, "--json").json
+        found: dict[str, Any] = row
+        return found
+
+    def until_held(self, name: str, seconds: float = 30) -> None:
+        """Wait until the instance holds something."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.row(name)["open_positions"]:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{name} bought nothing within {seconds} s: {self.row(name)}")
+
+    def supervisor_pid(self) -> int:
+        return int((self.home / "run/supervisor.pid").read_text(encoding="ascii"))
