@@ -13,12 +13,12 @@ from typing import Any
 
 from investbot.adapters.venues.candle_file import CandleFile
 from investbot.adapters.venues.instruments import SMALLEST_LOT, InstrumentRules
+from investbot.bootstrap.assembly import engine_spec
 from investbot.bootstrap.plugins import make_strategy
 from investbot.config.profile import Profile
 from investbot.control.rows import event_row, told
 from investbot.domain.errors import DataError, UsageError
-from investbot.domain.market import Candle, Instrument
-from investbot.engine.spec import EngineSpec
+from investbot.domain.market import Candle
 from investbot.research import results
 from investbot.research.backtest import Backtest, run
 
@@ -63,20 +63,6 @@ def run_profile(
     instruments = {symbol: file.check() for symbol, file in zip(profile.market.symbols, files, strict=True)}
     spec = engine_spec(profile, instruments, capital, namespace)
     return run(spec, strategy, merged(files), close_at_end=profile.venue.replay.close_at_end)
-
-
-def engine_spec(profile: Profile, instruments: dict[str, Instrument], capital: Decimal, namespace: str) -> EngineSpec:
-    """Put a profile into the engine's words; `capital` in quote."""
-    return EngineSpec(
-        instruments=instruments,
-        timeframe=profile.market.timeframe,
-        confirm_timeframe=profile.market.confirm_timeframe,
-        costs=profile.cost_rules(),
-        risk=profile.risk_rules(),
-        exits=profile.exit_rules(),
-        capital=capital,
-        namespace=namespace,
-    )
 
 
 def merged(files: Sequence[CandleFile]) -> Iterator[Candle]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from investbot.domain.events import Event, IntentDenied, OrderPlaced, PlanMade, SignalRaised
 from investbot.domain.market import Candle, Instrument, Millis, Quality
@@ -15,6 +15,8 @@ from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState, Holding
 from investbot.risk.gate import Denial, RiskGate, RiskView
 from investbot.risk.rules import Sized, size_entry
+
+_PART = Decimal("0.0001")
 
 
 def recorded(
@@ -104,8 +106,10 @@ def ladder(spec: EngineSpec, signal: SignalRaised) -> tuple[tuple[Decimal, Decim
     own = [price / signal.price - 1 for price in signal.targets if price > signal.price]
     if not own:
         return exits.targets
-    part = Decimal(1) / len(own)
-    return tuple((min(max(distance, exits.target_min), exits.target_max), part) for distance in sorted(own))
+    part = (Decimal(1) / len(own)).quantize(_PART, rounding=ROUND_DOWN)
+    parts = [part] * (len(own) - 1) + [1 - part * (len(own) - 1)]
+    near_first = (min(max(distance, exits.target_min), exits.target_max) for distance in sorted(own))
+    return tuple(zip(near_first, parts, strict=True))
 
 
 def risk_view(state: EngineState, spec: EngineSpec, symbol: str, at: Millis, quality: Quality) -> RiskView:

@@ -11,7 +11,7 @@ from investbot.domain.order import Order, Role
 from investbot.domain.position import RoundTrip
 from investbot.engine.orders import make_order
 from investbot.engine.state import Holding, OpenOrder
-from investbot.risk.rules import stop_for
+from investbot.risk.rules import rungs, stop_for, target_for
 
 _RATIO = Decimal("0.000001")
 OPERATOR_REASONS = ("flatten", "close")
@@ -100,20 +100,18 @@ def _ladder(
     at: Millis,
     already: int,
 ) -> list[Order]:
-    """Split `quantity` (base) over the rungs; the last takes what rounding to lots left."""
+    """Split `quantity` (base) over the rungs; one that gets less than a lot is left to the others."""
+    ladder = holding.plan.ladder
+    shares = rungs(quantity, tuple(part for _, part in ladder), instrument)
     orders: list[Order] = []
-    left = quantity
-    for index, (distance, part) in enumerate(holding.plan.ladder, start=1):
-        last = index == len(holding.plan.ladder)
-        share = left if last else min(left, instrument.quantity_down(quantity * part))
+    for index, ((distance, _), share) in enumerate(zip(ladder, shares, strict=True), start=1):
         if share > 0:
-            price = instrument.price_up(holding.entry_price * (1 + distance))
+            price = target_for(holding.entry_price, distance, instrument)
             number = already + len(orders) + 1
-            reason = "target" if len(holding.plan.ladder) == 1 else f"target {index}"
+            reason = "target" if len(ladder) == 1 else f"target {index}"
             orders.append(
                 make_order(holding, namespace, at, Role.TARGET, share, reason, number=number, price=price),
             )
-        left -= share
     return orders
 
 

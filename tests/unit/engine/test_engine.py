@@ -458,8 +458,10 @@ def test_an_atr_stop_waits_for_its_indicator_and_then_uses_it() -> None:
 def test_a_signals_own_targets_make_the_ladder_inside_the_bounds() -> None:
     signal = replace(LONG, targets=(102.0, 101.5, 99.0, 130.0), stop=99.3)
     host = Host(script={1: signal}).feed(flat(1))
-    assert host.of(e.PlanMade)[0].plan.ladder == tuple(
-        (Decimal(distance), Decimal(1) / 3) for distance in ("0.015", "0.02", "0.05")
+    assert host.of(e.PlanMade)[0].plan.ladder == (
+        (Decimal("0.015"), Decimal("0.3333")),
+        (Decimal("0.02"), Decimal("0.3333")),
+        (Decimal("0.05"), Decimal("0.3334")),
     )
     assert host.of(e.SignalRaised)[0].stop == Decimal("99.30")
 
