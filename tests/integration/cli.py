@@ -42,6 +42,12 @@ name = "ma_cross"
 max_entries_per_day = 50
 min_net_reward_risk = 0
 cooldown = "0s"
+allow_wide = true                   # so that a position is held most of the time
+
+[exits]
+stop_fraction = 0.05
+targets = [[0.2, 1.0]]
+max_age = "48h"
 """
 
 

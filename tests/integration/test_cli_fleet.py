@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -145,6 +146,29 @@ def test_instances_made_and_removed_beside_a_running_supervisor(shell: Shell) ->
     shell.ok("remove", "gamma", "--yes")
     assert [row["name"] for row in shell.ok("status", "--json").json] == ["alpha", "beta"]
     assert shell("start", "gamma").code == 66
+
+
+def test_what_cannot_start_says_why(shell: Shell) -> None:
+    assert shell("up", "-d", more={"INVESTBOT_PASSPHRASE_FILE": "none"}).code == 77
+    (shell.folder / "wrong").write_text("wrong\n", encoding="utf-8")
+    wrong = shell("up", "--detach", "--passphrase-file", "wrong")
+    assert (wrong.code, wrong.out) == (77, "")
+    assert wrong.err.splitlines()[-1] == "The passphrase does not open this vault."
+    assert not (shell.home / "run/supervisor.sock").exists()
+    shell.ok("up", "-d")
+    foreign = sqlite3.connect(shell.folder / "foreign.db")
+    foreign.execute("CREATE TABLE t (x)")
+    foreign.commit()
+    foreign.close()
+    for name, content in (("alpha", b"x" * 8192), ("beta", (shell.folder / "foreign.db").read_bytes())):
+        (shell.home / f"instances/{name}/ledger.db").write_bytes(content)
+    result = shell("start", "alpha", "beta", "--json")
+    assert result.code == 74
+    assert [line["exit_code"] for line in result.json] == [74, 74]
+    assert result.err.count("\n") == 2
+    assert "Traceback" not in result.err
+    assert shell("trips", "alpha").code == 74
+    assert shell("doctor").code == 1
 
 
 def test_panic_with_a_supervisor(shell: Shell) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from investbot.cli.fleet import profile_folders
 from investbot.cli.registry import FLEET, add, family
 from investbot.cli.session import Session
+from investbot.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from investbot.config.mistakes import Mistake
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +27,6 @@ def register(app: typer.Typer) -> None:
 def list_profiles(context: typer.Context) -> None:
     """Name every profile and where it is."""
     from investbot.config.loading import load_profile, profile_files
-    from investbot.domain.errors import ConfigError
 
     session: Session = context.obj
     search = profile_folders(session)
@@ -58,13 +61,13 @@ def check(
 ) -> int:
     """Print every mistake of a profile with its line."""
     from investbot.config.loading import check_profile
-    from investbot.domain.errors import ConfigError
 
     session: Session = context.obj
     if not file.is_file():
         message = f"There is no file {file}; `investbot profiles list` shows where the profiles are."
         raise ConfigError(message)
-    mistakes = check_profile(file, (file.parent, *profile_folders(session)), session.environment)
+    search = (file.parent, *profile_folders(session))
+    mistakes = check_profile(file, search, session.environment) or _about_strategy(session, file, search)
     if session.output.is_json:
         session.output.value(
             [{"file": each.file, "line": each.line, "key": each.key, "sentence": each.sentence} for each in mistakes]
@@ -75,3 +78,19 @@ def check(
         if not mistakes:
             session.output.say(f"{file}: no mistakes.")
     return ConfigError.exit_code if mistakes else 0
+
+
+def _about_strategy(session: Session, file: Path, search: tuple[Path, ...]) -> list[Mistake]:
+    """Let the strategy look at its own name and parameters."""
+    from investbot.bootstrap.assembly import strategy_of
+    from investbot.config.loading import load_profile
+    from investbot.config.mistakes import Mistake
+    from investbot.config.places import places
+
+    try:
+        strategy_of(load_profile(file, search, session.environment), file.parent)
+    except ConfigError as error:
+        lines = places(file.read_text(encoding="utf-8-sig"))
+        line = min((at for path, at in lines.items() if path[0] == "strategy"), default=1)
+        return [Mistake(str(file), line, "strategy", str(error))]
+    return []

@@ -38,6 +38,14 @@ def test_every_mistake_is_told_with_its_line(cli: Cli, folder: Path) -> None:
     assert "mistakes" in rows["broken"]["description"]
 
 
+@pytest.mark.parametrize("wrong", ['name = "nope"', 'name = "ma_cross"\nparameters = { fsat = 3 }'])
+def test_the_strategy_looks_at_its_part(cli: Cli, folder: Path, wrong: str) -> None:
+    (folder / "bad.toml").write_text(f'[venue]\nname = "synthetic"\n[strategy]\n{wrong}\n', encoding="utf-8")
+    result = cli("profiles", "check", "bad.toml")
+    assert result.code == 78
+    assert result.out.startswith("bad.toml:3: strategy: ")
+
+
 def test_the_environment_overrides_a_profile(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVESTBOT__RISK__DAILY_LOSS_FRACTION", "0.02")
     assert cli("profiles", "show", "conservative", "--json").json["risk"]["daily_loss_fraction"] == "0.02"
