@@ -1,13 +1,12 @@
 """A public REST exchange on loopback that speaks Binance's dialect, with faults on demand.
 
 In a test: `async with LoopbackExchange() as exchange: CcxtVenue("binance", …, settings=exchange.settings())`.
-Beside real processes: `python -m tests.exchange` prints the settings as JSON and serves until it is stopped.
+Orders, balances and websockets are the business of `tests.exchange.exchange`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -141,12 +140,3 @@ def _listed(listing: Any) -> dict[str, Any]:
             {"filterType": "NOTIONAL", "minNotional": listing.min_notional},
         ],
     }
-
-
-async def serve(port: int) -> None:
-    """Serve until the process is stopped; the first line printed is the settings as JSON."""
-    exchange = LoopbackExchange()
-    exchange.port = port
-    async with exchange:
-        print(json.dumps(exchange.settings()), flush=True)
-        await asyncio.Event().wait()
