@@ -1,0 +1,180 @@
+"""Asks the venue: within its limits, through the breaker, in its time; measured, and judged when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from investbot.adapters.venues.ccxt.breaker import Breaker
+from investbot.adapters.venues.ccxt.capabilities import Oddities
+from investbot.adapters.venues.ccxt.doubt import Absent, Asked, limit_met, verdict
+from investbot.adapters.venues.ccxt.failures import failures
+from investbot.adapters.venues.ccxt.limiter import RateLimiter
+from investbot.adapters.venues.ccxt.secrecy import Keys
+from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
+from investbot.domain.errors import OrderRejected, OutcomeUnknown, RateLimited, VenueError, VenueUnavailable
+
+KEPT = 200
+"""Answers an endpoint's quantiles are taken from."""
+SECOND_LOOK_S = 0.25
+"""Seconds between the two first looks at the venue's clock, which tell its rate."""
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """How one kind of question went: answers, errors, and the last response times in milliseconds."""
+
+    answers: int = 0
+    errors: int = 0
+    times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def figures(self) -> dict[str, float]:
+        """Sum it up: counts, median and 99th percentile of the response time in milliseconds."""
+        told: dict[str, float] = {"answers": self.answers, "errors": self.errors}
+        if self.times_ms:
+            ranked = sorted(self.times_ms)
+            last = ranked[min(len(ranked) - 1, round(0.99 * (len(ranked) - 1)))]
+            told |= {"p50_ms": round(statistics.median(ranked), 1), "p99_ms": round(last, 1)}
+        return told
+
+
+class Caller:
+    """One exchange's questions, one after another or side by side."""
+
+    def __init__(
+        self,
+        exchange: Any,
+        told: Oddities,
+        keys: Keys,
+        limiter: RateLimiter,
+        breaker: Breaker,
+        clock: VenueClock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._exchange = exchange
+        self._told = told
+        self._keys = keys
+        self._limiter = limiter
+        self._breaker = breaker
+        self._clock = clock
+        self._monotonic = monotonic
+        self._clock_doubted = False
+        self.endpoints: dict[str, Endpoint] = {}
+        self.last_error = ""
+
+    async def ask(
+        self, name: str, *args: Any, asked: Asked = Asked.READ, urgent: bool = False, own: Any = None, **more: Any
+    ) -> Any:
+        """Ask ccxt's method `name` once; VenueError by the rules of `doubt`, with no secret and no cause in it.
+
+        RateLimited and VenueUnavailable of our own limiter and breaker come before anything is sent. `own` is a
+        method that ccxt keeps under another name.
+        """
+        if asked is not Asked.SUBMIT or self._clock_doubted:
+            await self._sync_if_due(urgent=urgent)
+        return await self._ask(name, own or getattr(self._exchange, name), args, more, asked, urgent=urgent)
+
+    async def sync(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Look at the venue's clock twice, so that its rate is known; VenueError."""
+        if self._exchange.has.get("fetchTime"):
+            await self._look()
+            await sleep(SECOND_LOOK_S)
+            await self._look()
+
+    def translated(self, error: Exception, asked: Asked) -> VenueError:
+        """Judge what was raised elsewhere, as by a stream."""
+        return self._judged(error, asked)
+
+    def tell_time(self) -> None:
+        """Let ccxt sign with the venue's time: it subtracts `timeDifference` from the machine's."""
+        self._exchange.options["timeDifference"] = self._exchange.milliseconds() - self._clock.raw()
+
+    async def _ask(
+        self,
+        name: str,
+        method: Callable[..., Awaitable[Any]],
+        args: tuple[Any, ...],
+        more: Mapping[str, Any],
+        asked: Asked,
+        *,
+        urgent: bool,
+    ) -> Any:
+        self._breaker.admit(urgent=urgent)
+        problem: VenueError | None = None
+        pause: float | None = None
+        try:
+            await self._limiter.take(self._told.weight(name), urgent=urgent)
+            self.tell_time()
+            began = self._monotonic()
+            try:
+                answer = await method(*args, **more)
+            except failures() as error:
+                problem, pause = self._judged(error, asked), self._pause(error)
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        endpoint = self.endpoints.setdefault(name, Endpoint())
+        if problem is None:
+            endpoint.answers += 1
+            endpoint.times_ms.append((self._monotonic() - began) * 1000.0)
+            self._breaker.succeeded()
+            await self._count_weight()
+            return answer
+        endpoint.errors += 1
+        self.last_error = str(problem)
+        if pause is not None:
+            self._breaker.abandoned()
+            await self._limiter.pause(pause)
+        else:
+            self._count(problem)
+        raise problem
+
+    def _count(self, problem: VenueError) -> None:
+        """Let the breaker know whether the venue failed, answered, or neither."""
+        if isinstance(problem, VenueUnavailable | OutcomeUnknown):
+            self._breaker.failed()
+        elif isinstance(problem, OrderRejected | Absent):
+            self._breaker.succeeded()
+        else:
+            self._breaker.abandoned()
+
+    def _judged(self, error: Exception, asked: Asked) -> VenueError:
+        if type(error).__name__ == "InvalidNonce":
+            self._clock_doubted = True
+        said = self._keys.clean(str(error))
+        return verdict(error, asked, self._exchange.id, said, self._headers(), self._told.revoked)
+
+    def _pause(self, error: Exception) -> float | None:
+        """Tell the patience a limit asks for; a refused key that ccxt dresses up as a limit asks for none."""
+        revoked = any(text in str(error) for text in self._told.revoked)
+        return None if revoked else limit_met(error, self._headers())
+
+    def _headers(self) -> Mapping[str, str]:
+        return self._exchange.last_response_headers or {}
+
+    async def _count_weight(self) -> None:
+        if self._told.weight_header:
+            headers = {name.lower(): value for name, value in self._headers().items()}
+            weight = headers.get(self._told.weight_header, "")
+            if weight.isdecimal():
+                await self._limiter.used(float(weight))
+
+    async def _sync_if_due(self, *, urgent: bool) -> None:
+        """Look at the venue's clock where that is due; that it does not tell is no reason not to ask for the rest."""
+        if self._exchange.has.get("fetchTime") and (self._clock_doubted or self._clock.due(self._told.window_ms)):
+            with contextlib.suppress(VenueUnavailable, RateLimited):
+                await self._look(urgent=urgent)
+
+    async def _look(self, *, urgent: bool = False) -> None:
+        """Take one sample of the venue's clock; VenueError."""
+        began = self._monotonic()
+        told = await self._ask("fetch_time", self._exchange.fetch_time, (), {}, Asked.READ, urgent=urgent)
+        ended = self._monotonic()
+        if not isinstance(told, int | float | str) or not str(told).split(".")[0].isdecimal():
+            raise VenueUnavailable(f"{self._exchange.id} does not tell its time.")
+        self._clock.add(Sample((began + ended) / 2, int(float(told)), (ended - began) / 2))
+        self._clock_doubted = False

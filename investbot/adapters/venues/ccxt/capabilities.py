@@ -1,0 +1,87 @@
+"""What an exchange can do and by which words ccxt is told so: data out of capabilities.toml, no subclasses."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from investbot.domain.market import Millis
+from investbot.ports.trading import Capabilities
+
+CLIENT, SCAN = "client", "scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """One exchange as capabilities.toml tells it: what each word means stands there beside its default."""
+
+    client_ids: bool
+    client_id_length: int
+    client_id_param: str
+    stop_market: bool
+    stop_limit: bool
+    stop_param: str
+    stop_params: Mapping[str, Any]
+    stops_apart: bool
+    stop_child: str
+    oco: bool
+    ioc: bool
+    market_buy: bool
+    stop_limit_band: Decimal
+    read_lag_ms: Millis
+    window_ms: Millis
+    lookup: str
+    lookup_param: str
+    lookup_lists: tuple[str, ...]
+    cancel_param: str
+    fills_from: str
+    fills_newest_first: bool
+    fills_page: int
+    stream_by_symbol: bool
+    revoked: tuple[str, ...]
+    weight_per_minute: int
+    weight_header: str
+    weights: Mapping[str, int]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What of it the rest of the house has to know."""
+        return Capabilities(
+            client_ids=self.client_ids,
+            client_id_length=self.client_id_length,
+            stop_market=self.stop_market,
+            stop_limit=self.stop_limit,
+            oco=self.oco,
+            ioc=self.ioc,
+            stop_limit_band=self.stop_limit_band,
+            read_lag_ms=self.read_lag_ms,
+            window_ms=self.window_ms,
+        )
+
+    def weight(self, asked: str) -> int:
+        """Tell what one question costs, in the venue's units of its request limit."""
+        return self.weights.get(asked, self.weights["default"])
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files(__package__).joinpath("capabilities.toml").read_text(encoding="utf-8"))
+
+
+def known_exchanges() -> tuple[str, ...]:
+    """Name the exchanges that have a table of their own."""
+    return tuple(name for name in _tables() if name != "default")
+
+
+def oddities(name: str, **changes: Any) -> Oddities:
+    """Tell what an exchange can do; `changes` (an operator's or a test's) win over the table."""
+    told = {**_tables()["default"], **_tables().get(name, {}), **changes}
+    told["stop_limit_band"] = Decimal(str(told["stop_limit_band"]))
+    for word in ("lookup_lists", "revoked"):
+        told[word] = tuple(told[word])
+    return Oddities(**told)

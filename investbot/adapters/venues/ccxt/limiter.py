@@ -1,0 +1,140 @@
+"""One bucket of requests a host and venue account, shared by every instance of a home through a locked file."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from investbot.domain.errors import RateLimited
+
+RESERVE = 0.2
+"""Share of the bucket that only exits may draw on."""
+PATIENCE_S = 10.0
+"""Longest wait for room in the bucket; a longer one is RateLimited at once."""
+LONGEST_PAUSE_S = 3 * 86_400.0
+"""Seconds of the longest ban a venue is believed to mean."""
+_RECORD = 160
+"""Bytes of the file: it is written in place and never grows, so that a full disk cannot cut it short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """`tokens` left at the monotonic moment `at` (s); nobody sends before `paused_until`."""
+
+    tokens: float
+    at: float
+    paused_until: float = 0.0
+
+
+class RateLimiter:
+    """A token bucket of `per_minute` units, refilled evenly, by the machine's monotonic clock.
+
+    That clock is the same in every process of a host and starts anew with it, which a file of an earlier start betrays
+    by lying in the future. Without a `path`, or where the file cannot be written, the bucket is this process's own.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        path: Path | None,
+        per_minute: int,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._venue = venue
+        self._path = path
+        self._capacity = float(per_minute)
+        self._per_second = per_minute / 60.0
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._own = Bucket(self._capacity, monotonic())
+
+    async def take(self, weight: int, *, urgent: bool) -> None:
+        """Draw `weight` units, waiting for them; RateLimited when that would take too long, and nothing is drawn.
+
+        What is not `urgent` leaves the reserve to exits. A pause the venue asked for holds for all.
+        """
+        while (wait := await self._change(lambda bucket: self._drawn(bucket, weight, urgent=urgent))) > 0:
+            if wait > PATIENCE_S:
+                raise RateLimited(f"{self._venue} is asked for nothing for another {wait:.0f} s: its limit.", wait)
+            await self._sleep(wait)
+
+    async def pause(self, seconds: float) -> None:
+        """Let no instance send for so many seconds: the venue has said so."""
+
+        def paused(bucket: Bucket) -> tuple[Bucket, float]:
+            until = max(bucket.paused_until, self._monotonic() + min(max(seconds, 0.0), LONGEST_PAUSE_S))
+            return Bucket(bucket.tokens, bucket.at, until), 0.0
+
+        await self._change(paused)
+
+    async def used(self, weight: float) -> None:
+        """Believe the venue's own count of units used in the running minute where it leaves less than ours."""
+
+        def counted(bucket: Bucket) -> tuple[Bucket, float]:
+            left = max(self._capacity - weight, 0.0)
+            return Bucket(min(bucket.tokens, left), bucket.at, bucket.paused_until), 0.0
+
+        await self._change(counted)
+
+    def level(self) -> float:
+        """The share of the bucket that is left, 0 to 1, as this process saw it last."""
+        return max(0.0, min(self._refilled(self._own).tokens / self._capacity, 1.0))
+
+    def _drawn(self, bucket: Bucket, weight: int, *, urgent: bool) -> tuple[Bucket, float]:
+        """Draw from a refilled bucket; the second value is the seconds to wait instead, 0 when it is done."""
+        if bucket.paused_until > bucket.at:
+            return bucket, bucket.paused_until - bucket.at
+        floor = 0.0 if urgent else RESERVE * self._capacity
+        wanted = min(float(weight), self._capacity - floor)
+        short = wanted + floor - bucket.tokens
+        if short > 0:
+            return bucket, max(short / self._per_second, 0.001)
+        return Bucket(bucket.tokens - wanted, bucket.at, bucket.paused_until), 0.0
+
+    def _refilled(self, bucket: Bucket) -> Bucket:
+        now = self._monotonic()
+        if bucket.at > now:
+            return Bucket(self._capacity, now)
+        tokens = min(bucket.tokens + (now - bucket.at) * self._per_second, self._capacity)
+        return Bucket(tokens, now, bucket.paused_until)
+
+    async def _change(self, change: Callable[[Bucket], tuple[Bucket, float]]) -> float:
+        if self._path is not None:
+            try:
+                return await asyncio.to_thread(self._change_file, self._path, change)
+            except OSError:
+                self._path = None
+        self._own, wait = change(self._refilled(self._own))
+        return wait
+
+    def _change_file(self, path: Path, change: Callable[[Bucket], tuple[Bucket, float]]) -> float:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._own, wait = change(self._refilled(self._read(os.pread(descriptor, _RECORD, 0))))
+            os.pwrite(descriptor, json.dumps(asdict(self._own)).encode().ljust(_RECORD), 0)
+            return wait
+        finally:
+            os.close(descriptor)
+
+    def _read(self, record: bytes) -> Bucket:
+        """Read the bucket of the file; one that nobody wrote yet, or that is no bucket, is full."""
+        try:
+            told = json.loads(record)
+            return Bucket(float(told["tokens"]), float(told["at"]), float(told["paused_until"]))
+        except (ValueError, TypeError, KeyError):
+            return Bucket(self._capacity, self._monotonic())
+
+
+def bucket_path(folder: Path, venue: str, keys: Mapping[str, str]) -> Path:
+    """Name the file of one venue account: instances with the same key share it, and it does not tell the key."""
+    account = hashlib.sha256(f"{venue}|{keys.get('apiKey') or keys.get('walletAddress') or ''}".encode()).hexdigest()
+    return folder / f"{venue}-{account[:16]}.json"
