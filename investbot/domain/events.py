@@ -145,6 +145,17 @@ class PositionOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetReached:
+    """The price reached a rung that the instance keeps itself: `rung` counts from 1, `price` is the rung's."""
+
+    at: Millis
+    plan_id: str
+    symbol: str
+    rung: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class CloseRequested:
     """A position is to be left at the market, and why."""
 
@@ -250,6 +261,7 @@ Event = (
     | CancelRequested
     | OrderFilled
     | PositionOpened
+    | TargetReached
     | CloseRequested
     | PositionClosed
     | DustLeft

@@ -50,6 +50,23 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """The last price of a symbol between two closes, in quote per base."""
+
+    at: Millis
+    symbol: str
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What the ledger and the venue were compared for; each difference is a sentence with both numbers."""
+
+    at: Millis
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DataStale:
     """No fresh candle for too long: entries pause until DataFresh."""
 
@@ -95,6 +112,8 @@ Fact = (
     | Alert
     | OperatorRequest
     | Timer
+    | Tick
+    | Reconciled
     | DataStale
     | DataFresh
     | SupervisorLost

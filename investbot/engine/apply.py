@@ -119,6 +119,10 @@ def _opened(state: EngineState, event: e.PositionOpened) -> None:
     _holding(state, event.plan_id).opened_at = event.at
 
 
+def _target_reached(state: EngineState, event: e.TargetReached) -> None:
+    _holding(state, event.plan_id).taking = event.rung
+
+
 def _close_requested(state: EngineState, event: e.CloseRequested) -> None:
     _holding(state, event.plan_id).closing = event.reason
 
@@ -183,9 +187,13 @@ def _forget(state: EngineState, open_order: OpenOrder) -> None:
     """Drop an order that is done, and the plan of an entry that ended without a fill."""
     order = open_order.order
     del state.orders[order.order_id]
-    holding = state.holdings.get(order.plan_id)
-    if holding is not None and order.role is Role.ENTRY and not holding.bought:
+    holding = _holding(state, order.plan_id)
+    if order.role is Role.ENTRY and not holding.bought:
         del state.holdings[order.plan_id]
+    elif order.role is Role.TARGET and holding.taking:
+        if open_order.filled:
+            holding.rungs_taken = holding.taking
+        holding.taking = 0
 
 
 _APPLY: dict[type[Any], Callable[[EngineState, Any], None]] = {
@@ -200,6 +208,7 @@ _APPLY: dict[type[Any], Callable[[EngineState, Any], None]] = {
     e.CancelRequested: _cancel,
     e.OrderFilled: _filled,
     e.PositionOpened: _opened,
+    e.TargetReached: _target_reached,
     e.CloseRequested: _close_requested,
     e.PositionClosed: _closed,
     e.DustLeft: _dust,

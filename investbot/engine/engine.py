@@ -7,6 +7,7 @@ restarts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from investbot.domain import events as e
@@ -24,7 +25,7 @@ from investbot.risk.gate import RiskGate
 from investbot.risk.limits import default_limits
 from investbot.strategies.api import Strategy
 
-_Other = Fill | OrderReport | f.Alert | f.Timer | operator.Asked
+_Other = Fill | OrderReport | f.Alert | f.Timer | f.Tick | operator.Asked
 
 
 class Engine:
@@ -134,6 +135,8 @@ class Engine:
         if not holding.quantity:
             return
         at, plan = candle.at, holding.plan
+        if holding.stop_refused or not self.spec.targets_rest:
+            self._on_price(holding, candle.close, at)
         if plan.trailing_fraction or holding.stop_refused or exits.too_old(holding, at):
             reducing = list(self.state.reducing_orders(plan.plan_id))
             instrument = self.spec.instruments[candle.symbol]
@@ -179,6 +182,8 @@ class Engine:
                 self._on_alert(fact)
             case f.Timer():
                 self._on_timer(fact.at)
+            case f.Tick():
+                self._on_tick(fact)
             case _:
                 self._emit_all(operator.conclude(self.state, self.spec, fact))
                 for plan_id in list(self.state.holdings):
@@ -226,6 +231,20 @@ class Engine:
         else:
             self._on_signal(alert.at, candle, alert.signal, alert.source, candle.quality)
 
+    def _on_tick(self, tick: f.Tick) -> None:
+        holding = self.state.holding_of(tick.symbol)
+        if holding is not None and holding.quantity:
+            self.state.marks[tick.symbol] = tick.price
+            self._on_price(holding, tick.price, tick.at)
+            self._watch(tick.at)
+
+    def _on_price(self, holding: Holding, price: Decimal, at: Millis) -> None:
+        """Act on the barriers that the instance keeps itself."""
+        reached = exits.on_mark(holding, price, self.spec, at)
+        if reached is not None:
+            self._emit(reached)
+            self._settle(holding.plan.plan_id, at)
+
     def _on_timer(self, at: Millis) -> None:
         for holding in list(self.state.holdings.values()):
             if exits.too_old(holding, at):
@@ -239,10 +258,9 @@ class Engine:
         holding = state.holdings.get(plan_id)
         if holding is None:
             return
-        instrument = self.spec.instruments[holding.plan.symbol]
         reducing = list(state.reducing_orders(plan_id))
         entry = state.entry_order(holding)
-        self._emit_all(exits.step(holding, reducing, entry, instrument, self.spec.namespace, at))
+        self._emit_all(exits.step(holding, reducing, entry, self.spec, at))
         if plan_id not in state.holdings:
             self._watch(at)
 

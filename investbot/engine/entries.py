@@ -131,7 +131,7 @@ def risk_view(state: EngineState, spec: EngineSpec, symbol: str, at: Millis, qua
         last_exit_at=state.last_exit_at.get(symbol),
         last_intent_at=state.last_intent_at.get((symbol, Direction.LONG)),
         trading_state=state.trading_state,
-        paused=tuple(state.paused),
+        paused=(*state.paused, *state.doubts()),
         symbol_held=state.holding_of(symbol) is not None,
         quality=quality,
     )

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from investbot.domain.events import CancelRequested, CloseRequested, DustLeft, Event, OrderPlaced, PositionClosed
+from investbot.domain.events import (
+    CancelRequested,
+    CloseRequested,
+    DustLeft,
+    Event,
+    OrderPlaced,
+    PositionClosed,
+    TargetReached,
+)
 from investbot.domain.market import Candle, Instrument, Millis
-from investbot.domain.order import Order, Role
+from investbot.domain.order import Order, OrderState, Role
 from investbot.domain.position import RoundTrip
 from investbot.engine.orders import make_order
+from investbot.engine.spec import EngineSpec
 from investbot.engine.state import Holding, OpenOrder
 from investbot.risk.rules import rungs, stop_for, target_for
 
@@ -22,14 +31,14 @@ def step(
     holding: Holding,
     reducing: Sequence[OpenOrder],
     entry: OpenOrder | None,
-    instrument: Instrument,
-    namespace: str,
+    spec: EngineSpec,
     at: Millis,
 ) -> list[Event]:
     """Say what has to be done for `holding` now, given its open orders; an empty list when all is in place.
 
     `reducing` are its open exit orders, `entry` its entry order while that may still fill. Acts on any quantity > 0.
     """
+    instrument, namespace = spec.instruments[holding.plan.symbol], spec.namespace
     sellable = instrument.quantity_down(holding.quantity)
     if sellable == 0 and entry is None:
         return _finish(holding, reducing, instrument, at)
@@ -37,7 +46,9 @@ def step(
         return _leave(holding, reducing, entry, sellable, namespace, at)
     if sellable == 0:
         return []
-    return _protect(holding, reducing, entry, instrument, namespace, at)
+    if holding.taking:
+        return _take(holding, reducing, sellable, instrument, namespace, at)
+    return _protect(holding, reducing, entry, spec, at)
 
 
 def _finish(holding: Holding, reducing: Sequence[OpenOrder], instrument: Instrument, at: Millis) -> list[Event]:
@@ -73,23 +84,29 @@ def _protect(
     holding: Holding,
     reducing: Sequence[OpenOrder],
     entry: OpenOrder | None,
-    instrument: Instrument,
-    namespace: str,
+    spec: EngineSpec,
     at: Millis,
 ) -> list[Event]:
-    """Keep one stop over all that is held; place the ladder once the entry is done."""
+    """Keep one stop over all that is held; place the ladder once the entry is done, where targets can rest."""
+    instrument, namespace = spec.instruments[holding.plan.symbol], spec.namespace
     orders: list[Order] = []
-    stop = next((o for o in reducing if o.order.role is Role.STOP), None)
+    stop = _newest_stop(reducing)
     quantity = instrument.quantity_down(holding.quantity)
     price = holding.stop_price or stop_for(holding.entry_price, holding.plan.stop_distance, instrument)
-    if stop is None or stop.remaining != quantity:
+    if stop is None or (stop.remaining != quantity and stop.state is not OrderState.UNKNOWN):
         reason, replaces = (stop.order.reason, stop.order.order_id) if stop else ("stop", None)
         orders.append(
             make_order(holding, namespace, at, Role.STOP, quantity, reason, stop_price=price, replaces=replaces),
         )
-    if entry is None and not holding.targets_placed:
+    if spec.targets_rest and entry is None and not holding.targets_placed:
         orders += _ladder(holding, quantity, instrument, namespace, at, len(orders))
     return [OrderPlaced(at, order) for order in orders]
+
+
+def _newest_stop(reducing: Iterable[OpenOrder]) -> OpenOrder | None:
+    """Give the stop that counts: while one replaces another both are open for a moment."""
+    stops = [o for o in reducing if o.order.role is Role.STOP]
+    return stops[-1] if stops else None
 
 
 def _ladder(
@@ -115,6 +132,45 @@ def _ladder(
     return orders
 
 
+def _take(
+    holding: Holding,
+    reducing: Sequence[OpenOrder],
+    sellable: Decimal,
+    instrument: Instrument,
+    namespace: str,
+    at: Millis,
+) -> list[Event]:
+    """Sell the rung that was reached: first free what the stop locks, then ask for the rung's price at once."""
+    if any(o.order.role is Role.TARGET for o in reducing):
+        return []
+    if reducing:
+        return [CancelRequested(at, o.order.order_id, "target") for o in reducing if not o.cancel_asked]
+    ladder = holding.plan.ladder
+    distance, _ = ladder[holding.taking - 1]
+    shares = rungs(instrument.quantity_down(holding.bought), tuple(part for _, part in ladder), instrument)
+    share = sellable if holding.taking == len(ladder) else min(sellable, shares[holding.taking - 1] or sellable)
+    price = target_for(holding.entry_price, distance, instrument)
+    reason = "target" if len(ladder) == 1 else f"target {holding.taking}"
+    order = make_order(holding, namespace, at, Role.TARGET, share, reason, price=price, immediate=True)
+    return [OrderPlaced(at, order)]
+
+
+def on_mark(holding: Holding, price: Decimal, spec: EngineSpec, at: Millis) -> Event | None:
+    """Say whether `price` (quote per base) reaches a barrier that the instance keeps itself."""
+    plan = holding.plan
+    if not holding.quantity or holding.closing or holding.taking:
+        return None
+    if holding.stop_refused and holding.stop_price is not None and price <= holding.stop_price:
+        return CloseRequested(at, plan.plan_id, plan.symbol, "stop")
+    if spec.targets_rest or holding.rungs_taken >= len(plan.ladder):
+        return None
+    distance, _ = plan.ladder[holding.rungs_taken]
+    target = target_for(holding.entry_price, distance, spec.instruments[plan.symbol])
+    if price < target:
+        return None
+    return TargetReached(at, plan.plan_id, plan.symbol, holding.rungs_taken + 1, target)
+
+
 def too_old(holding: Holding, at: Millis) -> bool:
     """Tell whether the time barrier of an open position has passed."""
     limit = holding.plan.max_age_ms
@@ -132,9 +188,9 @@ def on_candle(
     plan = holding.plan
     if too_old(holding, candle.at):
         return [CloseRequested(candle.at, plan.plan_id, plan.symbol, "age")]
-    if holding.closing or not plan.trailing_fraction:
+    if holding.closing or holding.taking or not plan.trailing_fraction:
         return []
-    stop = next((o for o in reducing if o.order.role is Role.STOP), None)
+    stop = _newest_stop(reducing)
     trail = instrument.price_down(candle.high * (1 - plan.trailing_fraction))
     if stop is None or stop.order.stop_price is None or trail <= stop.order.stop_price:
         return []

@@ -13,7 +13,9 @@ from investbot.domain.states import TradingState
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState
 
-Asked = f.OperatorRequest | f.DataStale | f.DataFresh | f.SupervisorLost | f.SupervisorFound | f.SourceEnded
+Asked = (
+    f.OperatorRequest | f.Reconciled | f.DataStale | f.DataFresh | f.SupervisorLost | f.SupervisorFound | f.SourceEnded
+)
 
 
 def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Event]:
@@ -29,10 +31,20 @@ def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Ev
             yield from _pause(state, fact.at, "supervisor", "no supervisor watches this instance")
         case f.SupervisorFound():
             yield from _unpause(state, fact.at, "supervisor")
+        case f.Reconciled():
+            yield from _reconciled(state, fact)
         case f.SourceEnded():
             yield from _end(state, fact)
         case _:
             assert_never(fact)
+
+
+def _reconciled(state: EngineState, fact: f.Reconciled) -> Iterator[e.Event]:
+    """A difference nobody can explain ends new entries until ledger and venue agree again."""
+    if fact.differences and state.trading_state is TradingState.ACTIVE:
+        yield e.TradingStateChanged(fact.at, TradingState.REDUCING, f"reconcile: {' '.join(fact.differences)}")
+    elif not fact.differences and state.reduced_by == "reconcile":
+        yield e.TradingStateChanged(fact.at, TradingState.ACTIVE, "agreed: ledger and venue tell the same again")
 
 
 def _request(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> Iterator[e.Event]:

@@ -39,10 +39,12 @@ def make_order(
     price: Decimal | None = None,
     stop_price: Decimal | None = None,
     replaces: str | None = None,
+    immediate: bool = False,
 ) -> Order:
     """Compose the next order of a plan: its role settles side, type and time in force.
 
-    `quantity` in base, prices in quote per base; `number` tells orders composed in one step apart (1, 2, …).
+    `quantity` in base, prices in quote per base; `number` tells orders composed in one step apart (1, 2, …);
+    `immediate` orders never rest.
     """
     plan = holding.plan
     order_id = f"{plan.plan_id}-{role}-{holding.sequence + number}"
@@ -60,7 +62,7 @@ def make_order(
         reason=reason,
         price=price,
         stop_price=stop_price,
-        time_in_force=TimeInForce.IOC if role is Role.ENTRY else TimeInForce.GTC,
+        time_in_force=TimeInForce.IOC if immediate or role is Role.ENTRY else TimeInForce.GTC,
         replaces=replaces,
     )
 

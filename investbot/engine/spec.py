@@ -27,3 +27,5 @@ class EngineSpec:
     exits: ExitRules
     capital: Decimal
     namespace: str
+    targets_rest: bool = True
+    """Whether targets rest on the venue beside the stop; where balances lock, the instance keeps them itself."""

@@ -62,6 +62,9 @@ class Holding:
     gapped: bool = False
     targets_placed: bool = False
     stop_refused: bool = False
+    taking: int = 0
+    """The rung (from 1) that is being sold because its price was reached; 0 for none."""
+    rungs_taken: int = 0
     sequence: int = 0
 
     @property
@@ -133,6 +136,12 @@ class EngineState:
             if order.role is Role.ENTRY and order.price is not None:
                 free -= open_order.remaining * order.price * (1 + taker_fee)
         return free
+
+    def doubts(self) -> Iterator[str]:
+        """Name each order whose outcome nobody knows; no entry is made beside one."""
+        for order_id, open_order in self.orders.items():
+            if open_order.state is OrderState.UNKNOWN:
+                yield f"unknown:{order_id}"
 
     def holding_of(self, symbol: str) -> Holding | None:
         """The plan that is open (or being entered) in `symbol`; there is at most one."""
