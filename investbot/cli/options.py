@@ -33,19 +33,23 @@ def hoist(argv: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
     values: dict[str, str] = {}
     flags: set[str] = set()
     rest: list[str] = []
-    words = iter(argv)
-    for word in words:
+    ahead = list(argv)
+    while ahead:
+        word = ahead.pop(0)
         name, equals, value = word.partition("=")
         if word == "--":
-            rest += [word, *words]
-        elif name in _VALUED:
-            given = value if equals else next(words, "")
+            rest += [word, *ahead]
+            break
+        if name in _VALUED:
+            given = value if equals else ahead.pop(0) if ahead else ""
             if not given:
                 message = f"{name} needs a value: write {name} PATH."
                 raise UsageError(message)
             values[name] = given
         elif word in _FLAGS:
             flags.add(_FLAGS[word])
+        elif word == "--last":
+            rest += [word, *_count_of_last(ahead)]
         else:
             rest.append(word)
     if {"json", "quiet"} <= flags:
@@ -59,6 +63,11 @@ def hoist(argv: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
         debug="debug" in flags,
     )
     return options, rest
+
+
+def _count_of_last(ahead: Sequence[str]) -> list[str]:
+    """Let `--last` without a number mean the last one."""
+    return [] if ahead and ahead[0].isdecimal() else ["1"]
 
 
 def _path(given: str | None) -> Path | None:

@@ -6,7 +6,8 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -59,6 +60,17 @@ class Output:
         if self.face is Face.QUIET:
             return
         print(json.dumps(plain(value), ensure_ascii=False) if self.is_json else human, flush=True)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Show on a terminal that something takes a while."""
+        if self.face is not Face.HUMAN or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(what):
+            yield
 
     def record(self, record: Row, title: str = "") -> None:
         """Print one object: JSON, or a name and a value a line."""

@@ -17,5 +17,6 @@ def ask_for_each(session: Session, verb: str, names: Sequence[str] | None, *, ev
         if not wanted:
             session.output.warn("this home has no instances yet; make one with `investbot create NAME --profile P`.")
             return session.output.lines([])
-        lines: list[dict[str, Any]] = client.call(verb, names=wanted, **args)
+        with session.output.working(f"{verb} {' '.join(wanted)} …"):
+            lines: list[dict[str, Any]] = client.call(verb, names=wanted, **args)
     return session.output.lines(lines)

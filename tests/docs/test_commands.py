@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from investbot.config.loading import check_profile
 from tests.conftest import REPOSITORY
 from tests.docs.manual import Entry, entries, manual
 
@@ -43,6 +45,12 @@ def test_the_readme_is_short_and_says_what_it_is() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
     assert "no financial advice" in text
+
+
+def test_the_profile_in_the_readme_has_no_mistakes(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
+    assert check_profile(tmp_path / "mine.toml") == []
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/operating.md", "docs/learning.md", "docs/features.md"])

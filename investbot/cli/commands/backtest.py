@@ -49,7 +49,8 @@ def backtest(
     money_ = money(capital)
     config = resolve(session, "backtest", profile, money_, Changes(symbol, timeframe, values))
     folder = profile_folders(session)[0]
-    result = research.backtest(config, data or [], money_, folder if folder.is_dir() else None)
+    with session.output.working("Running through the candles …"):
+        result = research.backtest(config, data or [], money_, folder if folder.is_dir() else None)
     written = research.write_report(result, report) if report is not None else []
     _tell(session, result)
     if written:

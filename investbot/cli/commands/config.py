@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from investbot.cli.auditing import audited
 from investbot.cli.choices import Name
 from investbot.cli.fleet import open_home, user
 from investbot.cli.registry import MONEY, add, family
@@ -38,9 +39,10 @@ def set_(
     session: Session = context.obj
     home = open_home(session)
     folder = home.existing(name).path
-    changed = set_values(load_instance(folder), values)
-    check_fit(changed, home.profiles)
-    saved = save(folder, changed, wall_clock(), user(), "set " + " ".join(values))
+    with audited(home, "config set", [name], values=values):
+        changed = set_values(load_instance(folder), values)
+        check_fit(changed, home.profiles)
+        saved = save(folder, changed, wall_clock(), user(), "set " + " ".join(values))
     _tell(session, name, saved.version)
 
 
@@ -91,8 +93,9 @@ def rollback(context: typer.Context, name: Name, version: Version) -> None:
     from investbot.config.versions import rollback as roll
 
     session: Session = context.obj
-    folder = open_home(session).existing(name).path
-    saved = roll(folder, version, wall_clock(), user())
+    home = open_home(session)
+    with audited(home, "config rollback", [name], version=version):
+        saved = roll(home.existing(name).path, version, wall_clock(), user())
     _tell(session, name, saved.version)
 
 

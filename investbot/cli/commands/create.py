@@ -9,6 +9,7 @@ import typer
 
 from investbot.bootstrap.home import Home
 from investbot.cli.amounts import wire
+from investbot.cli.auditing import audited
 from investbot.cli.fleet import open_home, user
 from investbot.cli.recipes import DEFAULT_CAPITAL, Changes, money, resolve
 from investbot.cli.registry import FLEET, add
@@ -46,7 +47,7 @@ def create(
     """Make an instance from a profile: its settings, its key, its encrypted ledger; all of it or nothing."""
     session: Session = context.obj
     home = open_home(session)
-    with changing(home):
+    with audited(home, "create", [name], profile=profile, capital=capital), changing(home):
         if home.instance(name).path.exists():
             message = f"There is an instance {name!r} already; choose another name, or `investbot remove {name}`."
             raise AlreadyExists(message)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from investbot.cli.auditing import audited
 from investbot.cli.choices import Name, Yes
 from investbot.cli.fleet import open_home
 from investbot.cli.keyfile import KNOWN, parse_keys
@@ -45,7 +46,7 @@ def set_(
     instance = home.existing(name)
     given = _asked(session) if source is None else parse_keys(_content(source))
     session.secrets += given.values()
-    with unlocked(session, home) as vault:
+    with audited(home, "keys set", [name], keys=sorted(given)), unlocked(session, home) as vault:
         set_secrets(instance.ledger, vault.data_key(name), given, wall_clock())
     if session.output.is_json:
         session.output.value({"name": name, "set": sorted(given)})
@@ -81,7 +82,7 @@ def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:
     home = open_home(session)
     instance = home.existing(name)
     session.confirm(f"Forget the API keys of {name}?", yes=yes)
-    with unlocked(session, home) as vault:
+    with audited(home, "keys forget", [name]), unlocked(session, home) as vault:
         count = forget_secrets(instance.ledger, vault.data_key(name))
     if session.output.is_json:
         session.output.value({"name": name, "forgotten": count})

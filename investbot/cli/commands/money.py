@@ -9,6 +9,7 @@ import typer
 
 from investbot.bootstrap.home import Home
 from investbot.cli.amounts import amount, wire
+from investbot.cli.auditing import audited
 from investbot.cli.choices import Name
 from investbot.cli.fleet import open_home, supervisor, supervisor_if_up, user
 from investbot.cli.output import line
@@ -54,7 +55,7 @@ def _allocate(home: Home, name: str, value: Decimal) -> str:
     from investbot.instance.lock import InstanceLock
 
     instance = home.existing(name)
-    with InstanceLock(instance.lock, name):
+    with audited(home, "capital", [name], amount=wire(value)), InstanceLock(instance.lock, name):
         allocations = {each: load_instance(home.instance(each).path).capital for each in home.names()}
         check_allocations(load_fleet(home.path), allocations, name, value)
         changed = with_capital(load_instance(instance.path), value)

@@ -31,7 +31,9 @@ def panic(context: typer.Context, yes: Yes = False) -> int:
     session.confirm("Sell everything that every instance holds?", yes=yes)
     if supervisor_answers(home.path, timeout_s=_PING_S):
         with supervisor(home, timeout_s=None) as client:
-            return session.output.lines(client.call("panic"))
+            with session.output.working("Selling …"):
+                lines = client.call("panic")
+            return session.output.lines(lines)
     return _without_supervisor(session, home)
 
 
@@ -39,5 +41,6 @@ def _without_supervisor(session: Session, home: Home) -> int:
     from investbot.bootstrap.panic import panic as stop_and_sell
 
     session.output.warn("no supervisor answers; every process is stopped and flattened from its ledger.")
-    with unlocked(session, home) as vault:
-        return session.output.lines(stop_and_sell(home, vault.data_key, user()))
+    with unlocked(session, home) as vault, session.output.working("Stopping and selling …"):
+        lines = stop_and_sell(home, vault.data_key, user())
+    return session.output.lines(lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from investbot.bootstrap.home import Home, InstanceHome
+from investbot.cli.auditing import audited
 from investbot.cli.choices import Every, Names, Yes
 from investbot.cli.fleet import chosen, each, open_home
 from investbot.cli.reading import reading
@@ -38,11 +39,16 @@ def remove(context: typer.Context, names: Names = None, every: Every = False, ye
     with changing(home):
         if known.intersection(wanted):
             with unlocked(session, home) as vault:
-                lines = each(wanted, lambda name: _remove(home, vault, name))
+                lines = each(wanted, lambda name: _audited(home, vault, name))
         else:
             lines = each(wanted, lambda name: str(home.existing(name)))
     tell_supervisor(home)
     return session.output.lines(lines)
+
+
+def _audited(home: Home, vault: OpenVault, name: str) -> str:
+    with audited(home, "remove", [name]):
+        return _remove(home, vault, name)
 
 
 def _remove(home: Home, vault: OpenVault, name: str) -> str:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ COLUMNS = (
     "error",
 )
 _TOP = ("name", "pid", "cpu_fraction", "rss_mb", "pss_mb", "loop_lag_ms", "inbox")
+_MONEY = ("equity", "day_pnl", "total_pnl")
 _NONE = "No instances yet; make one with `investbot create NAME --profile P`."
 _CLEAR = "\x1b[2J\x1b[H"
 
@@ -68,7 +70,7 @@ def status(
         rows = status_of(session, home, wanted)
         if watch and not session.output.is_json and sys.stdout.isatty():
             sys.stdout.write(_CLEAR)
-        session.output.rows(rows, COLUMNS, _NONE)
+        session.output.rows(rows if session.output.is_json else map(_short, rows), COLUMNS, _NONE)
         if not watch:
             return 0
         sys.stdout.flush()
@@ -110,6 +112,11 @@ def top(context: typer.Context, names: Names = None, every: Every = False) -> No
     with supervisor(home) as client:
         wanted = chosen(home, names, every=every) if names else []
         session.output.rows(client.call("top", names=wanted), _TOP, "No instance runs.")
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Round money to hundredths for a human."""
+    return {**row, **{key: format(Decimal(row[key]), ".2f") for key in _MONEY if row.get(key) is not None}}
 
 
 def _elsewhere(session: Session, hosts: list[str]) -> int:

@@ -91,7 +91,8 @@ def check(
     confirm = None if confirm_timeframe is None else Timeframe.parse(confirm_timeframe)
     parameters: dict[str, Any] = from_assignments(values or ()).data
     strategy = make_strategy(name, parameters, _folder(session))
-    report = check_strategy(strategy, _candles(data, frame), confirm_timeframe=confirm)
+    with session.output.working("Running it again and again …"):
+        report = check_strategy(strategy, _candles(data, frame), confirm_timeframe=confirm)
     rows = [{"check": each.check, "passed": each.passed, "sentence": each.sentence} for each in report.findings]
     if session.output.is_json:
         session.output.value(

@@ -40,7 +40,8 @@ def up(
     from investbot.bootstrap import supervisor as host
 
     if detach:
-        pid = host.detach(home.path, passphrase, restore=restore)
+        with session.output.working("Starting the supervisor …"):
+            pid = host.detach(home.path, passphrase, restore=restore)
         if session.output.is_json:
             session.output.value({"pid": pid, "home": str(home.path)})
         session.output.say(f"The supervisor of {home.path} is up (pid {pid}).")
@@ -62,8 +63,9 @@ def down(context: typer.Context, yes: Yes = False) -> int:
     with supervisor(home, timeout_s=None) as client:
         session.confirm("Stop every instance and the supervisor?", yes=yes)
         pid: int = client.call("ping")["pid"]
-        lines: list[dict[str, Any]] = client.call("down")
-    _await_end(pid)
+        with session.output.working("Stopping every instance …"):
+            lines: list[dict[str, Any]] = client.call("down")
+            _await_end(pid)
     code = session.output.lines(lines)
     session.output.say("The supervisor is down.")
     return code

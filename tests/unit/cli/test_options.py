@@ -36,6 +36,20 @@ def test_a_missing_value_is_refused(line: list[str]) -> None:
         hoist(line)
 
 
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        (["signals", "--last"], ["signals", "--last", "1"]),
+        (["signals", "--last", "--json", "--symbol", "S"], ["signals", "--last", "1", "--symbol", "S"]),
+        (["signals", "--last", "alpha"], ["signals", "--last", "1", "alpha"]),
+        (["signals", "--last", "5"], ["signals", "--last", "5"]),
+        (["signals", "--last=5"], ["signals", "--last=5"]),
+    ],
+)
+def test_last_without_a_number_is_the_last_one(line: list[str], rest: list[str]) -> None:
+    assert hoist(line)[1] == rest
+
+
 def test_json_and_quiet_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="choose one"):
         hoist(["status", "--json", "--quiet"])

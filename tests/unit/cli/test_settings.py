@@ -107,6 +107,7 @@ def test_the_vault_says_what_it_holds(cli: Cli, folder: Path) -> None:
 
 
 def test_the_audit_is_read_from_its_file(cli: Cli, folder: Path) -> None:
+    (folder / "home/run/audit.jsonl").unlink()
     assert cli("audit", "--json").json == []
     entries = [
         {
@@ -124,6 +125,28 @@ def test_the_audit_is_read_from_its_file(cli: Cli, folder: Path) -> None:
     assert cli("audit", "--json").json == entries
     assert cli("audit", "--since", "2026-01-02", "--last", "1", "--json").json == entries[-1:]
     assert cli("audit").out.splitlines()[1].split() == ["2026-01-01T00:00:00Z", "me", "start", "alpha", "ok", "0"]
+
+
+def test_what_commands_change_in_files_is_audited(cli: Cli, folder: Path) -> None:
+    (folder / "home/run/audit.jsonl").unlink()
+    (folder / "keys").write_text("apiKey=canary\n", encoding="utf-8")
+    cli("config", "set", "alpha", "risk.max_open_positions=2")
+    cli("config", "set", "alpha", "risk.nonsense=2")
+    cli("capital", "alpha", "600")
+    cli("keys", "set", "alpha", "--from", "keys")
+    cli("create", "alpha", "--profile", "test.toml")
+    cli("remove", "beta", "--yes")
+    entries = cli("audit", "--json").json
+    assert [(entry["verb"], entry["exit_code"]) for entry in entries] == [
+        ("config set", 0),
+        ("config set", 78),
+        ("capital", 0),
+        ("keys set", 0),
+        ("create", 73),
+        ("remove", 0),
+    ]
+    assert entries[3]["args"] == {"keys": ["apiKey"]}
+    assert "canary" not in str(entries)
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "pause", "resume", "flatten"])
