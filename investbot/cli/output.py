@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,11 @@ from enum import Enum, StrEnum
 from typing import Any
 
 Row = Mapping[str, Any]
+
+_GAP = 3
+"""Characters between two columns of a table."""
+_LAST = 30
+"""Characters that the last column, which may take several lines, is content with."""
 
 
 class Face(StrEnum):
@@ -83,8 +87,11 @@ class Output:
             for key, value in record.items():
                 print(f"{label(key):<{width}}  {text(value)}".rstrip())
 
-    def rows(self, rows: Iterable[Row], columns: Sequence[str], empty: str = "") -> None:
-        """Print many objects: a JSON array with all their keys, or the chosen columns for a human."""
+    def rows(self, rows: Iterable[Row], columns: Sequence[str], empty: str = "", less: Sequence[str] = ()) -> None:
+        """Print many objects: a JSON array with all their keys, or the chosen columns for a human.
+
+        A terminal that is too narrow loses columns that say nothing first, then those of `less`, the first one first.
+        """
         if self.is_json:
             self.value(list(rows))
             return
@@ -94,7 +101,7 @@ class Output:
         if not cells:
             print(empty or "Nothing yet.", file=sys.stderr)
         elif sys.stdout.isatty():
-            self._table(cells, columns)
+            _table(cells, columns, less)
         else:
             _columns([[label(column) for column in columns], *cells])
 
@@ -126,20 +133,6 @@ class Output:
             elif self.face is Face.HUMAN:
                 print(sentence)
         return max((each["exit_code"] for each in lines), default=0)
-
-    def _table(self, cells: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, column in enumerate(columns):
-            numeric = all(_is_number(row[index]) for row in cells)
-            table.add_column(label(column), justify="right" if numeric else "left", overflow="fold")
-        for row in cells:
-            table.add_row(*(Text(cell) for cell in row))
-        Console(no_color="NO_COLOR" in os.environ, highlight=False).print(table)
 
 
 def label(column: str) -> str:
@@ -178,6 +171,39 @@ def plain(value: Any) -> Any:
 def dumps(value: Any) -> str:
     """Write JSON with stable, readable layout."""
     return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _table(cells: Sequence[Sequence[str]], columns: Sequence[str], less: Sequence[str]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    kept = _fitting(cells, columns, less, console.width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index in kept:
+        numeric = all(_is_number(row[index]) for row in cells)
+        last = index == kept[-1]
+        table.add_column(label(columns[index]), justify="right" if numeric else "left", no_wrap=not last)
+    for row in cells:
+        table.add_row(*(Text(row[index]) for index in kept))
+    console.print(table)
+
+
+def _fitting(cells: Sequence[Sequence[str]], columns: Sequence[str], less: Sequence[str], width: int) -> list[int]:
+    """Choose the columns that a terminal of `width` characters has room for, by their places."""
+    widths = [
+        max(len(label(column)), *(len(row[index]) for row in cells)) + _GAP for index, column in enumerate(columns)
+    ]
+    widths[-1] = min(widths[-1], _LAST)
+    said_nothing = [column for index, column in enumerate(columns) if all(row[index] == "-" for row in cells)]
+    kept = list(range(len(columns)))
+    for column in (*said_nothing, *less):
+        if sum(widths[index] for index in kept) <= width + _GAP:
+            break
+        kept = [index for index in kept if columns[index] != column]
+    return kept
 
 
 def _is_number(cell: str) -> bool:

@@ -27,4 +27,4 @@ def audit(context: typer.Context, since: Since = None, last: Last = None, csv: C
     home = open_home(session)
     bound = None if since is None else parse_since(since, wall_clock())
     rows = AuditLog(home.run.audit).read(bound)
-    show(session, rows[-last:] if last else rows, COLUMNS, csv=csv)
+    show(session, rows[-last:] if last else rows, COLUMNS, csv=csv, less=("exit_code", "who"))

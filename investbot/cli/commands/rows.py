@@ -15,6 +15,9 @@ from investbot.cli.registry import LOOK, add
 from investbot.cli.session import Session
 from investbot.domain.errors import UsageError
 
+LESS = ("type", "fee_currency", "gapped", "stop_price", "filled", "role", "order_id", "quantity", "entry_price")
+"""What a narrow terminal does without, the first one first."""
+
 # Kind of row -> what the command says of itself, the columns a human is shown.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "positions": (
@@ -51,13 +54,20 @@ def _command(kind: str, summary: str, columns: tuple[str, ...]) -> Callable[...,
     def command(context: typer.Context, name: Name, since: Since = None, last: Last = None, csv: Csv = False) -> None:
         session: Session = context.obj
         rows = rows_of(session, open_home(session), kind, name, Filters.of(since, last))
-        show(session, rows, columns, csv=csv)
+        show(session, rows, columns, csv=csv, less=LESS)
 
     command.__doc__ = summary
     return command
 
 
-def show(session: Session, rows: list[dict[str, Any]], columns: tuple[str, ...], *, csv: bool) -> None:
+def show(
+    session: Session,
+    rows: list[dict[str, Any]],
+    columns: tuple[str, ...],
+    *,
+    csv: bool,
+    less: tuple[str, ...] = (),
+) -> None:
     """Print rows as the operator wants them; UsageError for CSV and JSON at once."""
     if csv and session.output.is_json:
         message = "--csv and --json do not go together: choose one."
@@ -67,7 +77,7 @@ def show(session: Session, rows: list[dict[str, Any]], columns: tuple[str, ...],
     elif session.output.is_json:
         session.output.rows(rows, columns)
     else:
-        session.output.rows([_with_rest(row) for row in rows] if "what" in columns else rows, columns)
+        session.output.rows([_with_rest(row) for row in rows] if "what" in columns else rows, columns, less=less)
 
 
 def _all_columns(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:

@@ -15,6 +15,7 @@ from investbot.cli.session import Session
 from investbot.domain.times import parse_rfc3339
 
 COLUMNS = ("at", "instance", "symbol", "timeframe", "direction", "confidence", "price", "outcome", "reason")
+LESS = ("outcome", "timeframe", "confidence", "price")
 
 OptionalName = Annotated[
     str | None,
@@ -50,4 +51,4 @@ def signals(
     found = rows_of_each(session, home, "signals", names, filters)
     rows = [{"instance": each, **row} for each, some in found for row in some]
     rows.sort(key=lambda row: parse_rfc3339(row["at"]))
-    show(session, rows[-last:] if last else rows, COLUMNS, csv=csv)
+    show(session, rows[-last:] if last else rows, COLUMNS, csv=csv, less=LESS)

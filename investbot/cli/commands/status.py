@@ -36,6 +36,19 @@ COLUMNS = (
     "error",
 )
 _TOP = ("name", "pid", "cpu_fraction", "rss_mb", "pss_mb", "loop_lag_ms", "inbox")
+_LESS = (
+    "profit_factor",
+    "timeframe",
+    "win_rate",
+    "drawdown",
+    "last_candle_at",
+    "mode",
+    "trading_state",
+    "symbols",
+    "open_positions",
+    "day_pnl",
+)
+"""What a narrow terminal does without, the first one first."""
 _MONEY = ("equity", "day_pnl", "total_pnl")
 _NONE = "No instances yet; make one with `investbot create NAME --profile P`."
 _CLEAR = "\x1b[2J\x1b[H"
@@ -70,7 +83,7 @@ def status(
         rows = status_of(session, home, wanted)
         if watch and not session.output.is_json and sys.stdout.isatty():
             sys.stdout.write(_CLEAR)
-        session.output.rows(rows if session.output.is_json else map(_short, rows), COLUMNS, _NONE)
+        session.output.rows(rows if session.output.is_json else map(_short, rows), COLUMNS, _NONE, _LESS)
         if not watch:
             return 0
         sys.stdout.flush()

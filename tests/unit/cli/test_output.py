@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -31,6 +32,18 @@ def test_rows_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str], monk
     shown = capsys.readouterr().out
     assert "[bold]x" in shown
     assert "─" in shown
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, "a b c d"), (31, "a b d"), (30, "a d"), (10, "a")])
+def test_a_narrow_terminal_loses_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, shown: str
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = {"a": "x" * 10, "b": "y" * 10, "c": None, "d": "z" * 5}
+    Output().rows([row], ["a", "b", "c", "d"], less=["b", "d"])
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert " ".join(plain.splitlines()[1].split()) == shown
 
 
 def test_no_rows_leave_the_pipe_empty(capsys: pytest.CaptureFixture[str]) -> None:
