@@ -21,7 +21,8 @@ SCALES = ((1, 0.00005), (15, 0.0003), (120, 0.001), (1020, 0.0035), (8640, 0.012
 """Seconds between two lattice points, and the share of the price that this scale moves."""
 DAY_POINTS = 86_400
 MINUTE_POINTS = 60
-KEPT_DAYS = 600
+HOUR_POINTS = 3_600
+KEPT_DAYS, KEPT_HOURS = 600, 24
 _ALL = 0xFFFF_FFFF_FFFF_FFFF
 
 Ticks = NDArray[np.int64]
@@ -58,16 +59,23 @@ class PricePath:
         self.anchor = anchor // STEP_MS
         self.shocks: list[Shock] = []
         self._days: dict[tuple[str, int], tuple[Ticks, ...]] = {}
+        self._hours: dict[tuple[str, int], Ticks] = {}
 
     def shock(self, listing: Listing, at: int, factor: float, over_ms: int = 0) -> None:
         """Move the price for good, from the second after `at` on."""
         self.shocks.append(Shock(listing.id, at // STEP_MS + 1, factor, max(1, over_ms // STEP_MS)))
         self._days.clear()
+        self._hours.clear()
 
     def price(self, listing: Listing, at: int) -> Decimal:
         """Tell the price at a moment."""
         point = at // STEP_MS
-        return int(self.ticks(listing, point, point + 1)[0]) * Decimal(listing.tick)
+        key = (listing.id, point // HOUR_POINTS)
+        if key not in self._hours:
+            if len(self._hours) >= KEPT_HOURS:
+                del self._hours[next(iter(self._hours))]
+            self._hours[key] = self.ticks(listing, key[1] * HOUR_POINTS, (key[1] + 1) * HOUR_POINTS)
+        return int(self._hours[key][point % HOUR_POINTS]) * Decimal(listing.tick)
 
     def ticks(self, listing: Listing, first: int, end: int) -> Ticks:
         """Tell the prices of the seconds `first` to `end - 1`, in ticks."""
