@@ -83,13 +83,12 @@ def _filled(state: EngineState, event: e.OrderFilled) -> None:
     open_order = state.orders[event.order_id]
     holding = _holding(state, event.plan_id)
     notional = event.price * event.quantity
-    in_base = event.fee if event.fee_currency == state.instruments[event.symbol].base else ZERO
+    in_base = event.fee if event.fee_currency == event.symbol.partition("/")[0] else ZERO
     open_order.filled += event.quantity
     open_order.trades.add(event.trade_id)
     open_order.state = OrderState.PARTLY_FILLED
     holding.fees += event.fee_quote + in_base * event.price
     holding.fees_quote += event.fee_quote
-    state.marks[event.symbol] = event.price
     holding.last_fill_at = event.at
     if event.side is Side.BUY:
         holding.bought += event.quantity

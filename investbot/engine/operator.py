@@ -59,7 +59,7 @@ def _request(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> It
         case f.Action.CLOSE:
             yield from _close_one(state, spec, ask)
         case f.Action.ALLOCATE:
-            yield from _allocate(state, ask)
+            yield from _allocate(state, spec, ask)
         case _:
             assert_never(ask.action)
 
@@ -102,16 +102,17 @@ def _close_one(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> 
         yield e.CloseRequested(ask.at, holding.plan.plan_id, holding.plan.symbol, "close")
 
 
-def _allocate(state: EngineState, ask: f.OperatorRequest) -> Iterator[e.Event]:
+def _allocate(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> Iterator[e.Event]:
     amount = ask.amount
     if amount is None or amount <= 0:
         yield e.RequestRefused(ask.at, ask.action, "An allocation must be above zero.")
         return
     change = amount - state.capital
-    if state.cash + change < 0:
-        free = max(Decimal(0), state.capital - state.cash)
+    free = state.free_cash(spec.costs.taker_fee)
+    if change < 0 and free + change < 0:
+        bound = max(Decimal(0), state.capital - free)
         reason = (
-            f"{-change} would be taken away but only {state.cash} is cash; close positions first ({free} is bound)."
+            f"{-change} would be taken away but only {free} is free cash; close positions first ({bound} is bound)."
         )
         yield e.RequestRefused(ask.at, ask.action, reason)
     elif change:

@@ -13,6 +13,7 @@ from investbot.domain.position import ExitPlan
 from investbot.domain.signal import Direction
 from investbot.domain.states import TradingState
 from investbot.risk.breaches import Floors
+from investbot.risk.rules import FEE_ROUNDING
 
 ZERO = Decimal(0)
 
@@ -134,7 +135,7 @@ class EngineState:
         for open_order in self.orders.values():
             order = open_order.order
             if order.role is Role.ENTRY and order.price is not None:
-                free -= open_order.remaining * order.price * (1 + taker_fee)
+                free -= open_order.remaining * order.price * (1 + taker_fee) + FEE_ROUNDING
         return free
 
     def doubts(self) -> Iterator[str]:
