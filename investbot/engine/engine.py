@@ -50,6 +50,10 @@ class Engine:
             self._emit(e.CapitalAllocated(at, self.spec.capital, self.spec.capital))
         return self._out
 
+    def is_news(self, candle: Candle) -> bool:
+        """Tell whether `candle` is later than all of its symbol seen before; repeats and stragglers are not."""
+        return self._tracks[candle.symbol].is_news(candle)
+
     def warm(self, candle: Candle) -> None:
         """Rebuild what a candle worked on before had taught: indicators, marks, excursions. Decides nothing."""
         track = self._tracks[candle.symbol]
@@ -103,10 +107,10 @@ class Engine:
         if candle.symbol not in state.anchors:
             self._emit(e.SeriesAnchored(at, candle.symbol, candle.timeframe.text, candle.opened_at))
         flaw = track.update(candle)
-        quality = candle.quality
         if flaw is not None:
             self._emit(e.CandleFlagged(at, candle.symbol, candle.timeframe.text, candle.opened_at, flaw))
-            quality = Quality.FLAGGED
+        if state.paused and candle.quality is not Quality.LATE:
+            self._emit_all(operator.conclude(state, self.spec, f.DataFresh(at, candle.symbol)))
         holding = self._remember(candle)
         if holding is not None:
             self._attend(holding, candle)
@@ -115,7 +119,7 @@ class Engine:
             view.holding = holding is not None
             signal = self._strategy.evaluate(view)
             if signal is not None:
-                self._on_signal(at, candle, signal, self._strategy.name, quality)
+                self._on_signal(at, candle, signal, self._strategy.name)
 
     def _remember(self, candle: Candle) -> Holding | None:
         """Mark the symbol to the close and widen the extremes of what is held in it."""
@@ -137,12 +141,13 @@ class Engine:
         at, plan = candle.at, holding.plan
         if holding.stop_refused or not self.spec.targets_rest:
             self._on_price(holding, candle.close, at)
-        if plan.trailing_fraction or holding.stop_refused or exits.too_old(holding, at):
+        again = holding.stop_refused or bool(holding.closing)
+        if again or plan.trailing_fraction or exits.too_old(holding, at):
             reducing = list(self.state.reducing_orders(plan.plan_id))
             instrument = self.spec.instruments[candle.symbol]
             wanted = exits.on_candle(holding, reducing, candle, instrument, self.spec.namespace)
             self._emit_all(wanted)
-            if wanted or holding.stop_refused:
+            if wanted or again:
                 self._settle(plan.plan_id, at)
         self._watch(at)
 
@@ -155,7 +160,7 @@ class Engine:
 
     # ---- opinions ----------------------------------------------------------------------------------------------
 
-    def _on_signal(self, at: Millis, candle: Candle, signal: Signal, source: str, quality: Quality) -> None:
+    def _on_signal(self, at: Millis, candle: Candle, signal: Signal, source: str) -> None:
         state = self.state
         instrument = self.spec.instruments[candle.symbol]
         signal_id = f"s{state.signals_raised + 1}"
@@ -163,8 +168,8 @@ class Engine:
         self._emit(raised)
         holding = state.holding_of(candle.symbol)
         if signal.direction is Direction.LONG:
-            atr = self._tracks[candle.symbol].atr()
-            self._emit_all(entries.raised(state, self.spec, raised, quality, atr, self._gate))
+            track = self._tracks[candle.symbol]
+            self._emit_all(entries.raised(state, self.spec, raised, track.quality, track.atr(), self._gate))
         elif holding is not None and not holding.closing:
             plan_id = holding.plan.plan_id
             self._emit(e.CloseRequested(raised.at, plan_id, candle.symbol, "opposite signal"))
@@ -229,7 +234,7 @@ class Engine:
                 e.RequestRefused(alert.at, "alert", f"There is no candle of {alert.symbol} to judge the alert by.")
             )
         else:
-            self._on_signal(alert.at, candle, alert.signal, alert.source, candle.quality)
+            self._on_signal(alert.at, candle, alert.signal, alert.source)
 
     def _on_tick(self, tick: f.Tick) -> None:
         holding = self.state.holding_of(tick.symbol)
@@ -256,7 +261,8 @@ class Engine:
         """Bring the orders of a plan in line with what is held."""
         state = self.state
         holding = state.holdings.get(plan_id)
-        if holding is None:
+        if holding is None:  # its entry ended without a fill, which may have been the last thing to wait for
+            self._watch(at)
             return
         reducing = list(state.reducing_orders(plan_id))
         entry = state.entry_order(holding)

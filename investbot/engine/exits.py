@@ -87,12 +87,17 @@ def _protect(
     spec: EngineSpec,
     at: Millis,
 ) -> list[Event]:
-    """Keep one stop over all that is held; place the ladder once the entry is done, where targets can rest."""
+    """Keep one stop over all that is held; place the ladder once the entry is done, where targets can rest.
+
+    A later fill of the entry that costs more lifts the stop with the average; nothing ever lowers it.
+    """
     instrument, namespace = spec.instruments[holding.plan.symbol], spec.namespace
     orders: list[Order] = []
     stop = _newest_stop(reducing)
     quantity = instrument.quantity_down(holding.quantity)
-    price = holding.stop_price or stop_for(holding.entry_price, holding.plan.stop_distance, instrument)
+    price = stop_for(holding.entry_price, holding.plan.stop_distance, instrument)
+    if holding.stop_price is not None:
+        price = max(price, holding.stop_price)
     if stop is None or (stop.remaining != quantity and stop.state is not OrderState.UNKNOWN):
         reason, replaces = (stop.order.reason, stop.order.order_id) if stop else ("stop", None)
         orders.append(
@@ -184,7 +189,10 @@ def on_candle(
     instrument: Instrument,
     namespace: str,
 ) -> list[Event]:
-    """Move the trail up and end what is too old; called for a held position at each close of its symbol."""
+    """Move the trail up and end what is too old; called for a held position at each close of its symbol.
+
+    A stop that has begun to fill has gone off: it is not taken back for a higher one.
+    """
     plan = holding.plan
     if too_old(holding, candle.at):
         return [CloseRequested(candle.at, plan.plan_id, plan.symbol, "age")]
@@ -192,7 +200,7 @@ def on_candle(
         return []
     stop = _newest_stop(reducing)
     trail = instrument.price_down(candle.high * (1 - plan.trailing_fraction))
-    if stop is None or stop.order.stop_price is None or trail <= stop.order.stop_price:
+    if stop is None or stop.filled or stop.order.stop_price is None or trail <= stop.order.stop_price:
         return []
     order = make_order(
         holding,

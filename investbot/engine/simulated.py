@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from investbot.domain.events import CancelRequested, Event, OrderPlaced
-from investbot.domain.facts import Fact
+from investbot.domain.facts import Action, Fact, OperatorRequest, SourceEnded
 from investbot.domain.market import Candle
 from investbot.domain.order import Fill, OrderReport, OrderType
 from investbot.engine.engine import Engine
@@ -28,7 +28,7 @@ class SimulatedMarket:
     def step(self, candle: Candle) -> list[Event]:
         """Match resting orders at the open, then within the bar, then let the engine decide at the close."""
         events: list[Event] = []
-        if self._engine.state.orders and self._book.touched(candle):
+        if self._engine.state.orders and self._book.touched(candle) and self._engine.is_news(candle):
             self._take(self._book.open(candle), events)
             self._take(self._book.within(candle), events)
         decided = self._engine.handle(candle)
@@ -37,13 +37,21 @@ class SimulatedMarket:
         return events
 
     def handle(self, fact: Fact) -> list[Event]:
-        """Take any other fact in; market orders that it leads to fill at once at the last close."""
+        """Take any other fact in; market orders that it leads to, or hurries, fill at once at the last close.
+
+        Those that a candle led to wait for the next open, however many other facts come before it.
+        """
         events: list[Event] = []
         self._route(self._engine.handle(fact), events)
-        at = fact.at
-        for symbol in {o.order.symbol for o in self._engine.state.orders.values() if o.order.type is OrderType.MARKET}:
-            self._take(self._book.now(symbol, self._engine.state.marks[symbol], at), events)
+        for symbol in self._hurried(fact, events):
+            self._take(self._book.now(symbol, self._engine.state.marks[symbol], fact.at), events)
         return events
+
+    def _hurried(self, fact: Fact, events: Sequence[Event]) -> list[str]:
+        """Name the symbols whose open market orders do not wait for the next open, oldest first."""
+        new = {event.order.order_id for event in events if isinstance(event, OrderPlaced)}
+        leaving = [o.order for o in self._engine.state.orders.values() if o.order.type is OrderType.MARKET]
+        return [order.symbol for order in leaving if order.order_id in new or _hurries(fact, order.symbol)]
 
     def _take(self, reports: Sequence[Fill | OrderReport], events: list[Event]) -> None:
         if reports:
@@ -60,3 +68,14 @@ class SimulatedMarket:
                 self._take(self._book.submit(event.order), events)
             elif isinstance(event, CancelRequested):
                 self._take(self._book.cancel(event.order_id, event.at), events)
+
+
+def _hurries(fact: Fact, symbol: str) -> bool:
+    """Tell whether `fact` wants to be out of `symbol` now."""
+    match fact:
+        case OperatorRequest(action=Action.FLATTEN) | SourceEnded(close=True):
+            return True
+        case OperatorRequest(action=Action.CLOSE):
+            return fact.symbol == symbol
+        case _:
+            return False

@@ -6,7 +6,7 @@ from math import isnan, nan
 
 from investbot.analysis.indicators import Atr
 from investbot.analysis.quality import OutlierFilter
-from investbot.domain.market import Candle, Millis
+from investbot.domain.market import Candle, Millis, Quality
 from investbot.engine.spec import EngineSpec
 from investbot.strategies.api import MarketView, Strategy
 from investbot.strategies.series import Series
@@ -15,7 +15,7 @@ from investbot.strategies.series import Series
 class Track:
     """Follows one symbol candle by candle; `view` is what the strategy sees."""
 
-    __slots__ = ("_atr", "_atr_now", "_filter", "_series", "_warmup", "last", "last_opened_at", "view")
+    __slots__ = ("_atr", "_atr_now", "_filter", "_series", "_warmup", "last", "last_opened_at", "quality", "view")
 
     def __init__(self, spec: EngineSpec, strategy: Strategy, symbol: str) -> None:
         self._series = Series.of(strategy, symbol, spec.timeframe, spec.confirm_timeframe)
@@ -26,6 +26,7 @@ class Track:
         self.view: MarketView = self._series.view
         self.last: Candle | None = None
         self.last_opened_at: Millis = -1
+        self.quality = Quality.GOOD
 
     def is_news(self, candle: Candle) -> bool:
         """Tell whether `candle` is later than all seen before; repeats and stragglers are not."""
@@ -43,7 +44,9 @@ class Track:
         self._series.update(candle)
         if self._atr is not None:
             self._atr_now = self._atr.update(candle.bar)
-        return self._filter.review(candle.bar)
+        flaw = self._filter.review(candle.bar)
+        self.quality = candle.quality if flaw is None else Quality.FLAGGED
+        return flaw
 
     def atr(self) -> float | None:
         """ATR(14) in quote per base where the profile's stop uses it and it is warm."""
