@@ -108,6 +108,8 @@ def test_create_makes_settings_key_and_ledger(cli: Cli, folder: Path) -> None:
         ("gamma", ("--set", "strategy.parameters.fsat=3"), 78, "fast"),
         ("gamma", ("--set", "strategy.parameters.fast=1"), 78, "fast"),
         ("gamma", ("--set", "venue.name=replay"), 78, "replay"),
+        ("gamma", ("--set", "venue.name=binanse"), 78, "binance"),
+        ("gamma", ("--set", "venue.name=__init__"), 78, "venue"),
         ("gamma", ("--symbol", "nonsense"), 78, "nonsense"),
         ("gamma", ("--timeframe", "7x"), 78, "7x"),
     ],
