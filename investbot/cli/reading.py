@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -102,6 +103,15 @@ def stored_status(session: Session, home: Home, names: list[str]) -> list[dict[s
         return [_stored_row(home, vault, name, remembered.get(name)) for name in names]
 
 
+def has_finished(instance: InstanceHome) -> bool:
+    """Tell whether the last run had nothing more to do, as after the last candle of a replay."""
+    try:
+        body = json.loads(instance.exit.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(body, dict) and body.get("finished") is True
+
+
 def _stored_row(home: Home, vault: OpenVault, name: str, before: Remembered | None) -> dict[str, Any]:
     from investbot.bootstrap.reading import status_row
     from investbot.config.instance import load_instance
@@ -110,6 +120,8 @@ def _stored_row(home: Home, vault: OpenVault, name: str, before: Remembered | No
     instance = home.existing(name)
     error = None if before is None else before.error
     state = "STOPPED" if before is None or before.state not in _RESTING else before.state
+    if state == "STOPPED" and has_finished(instance):
+        state = "EXITED"
     row: dict[str, Any] = {"name": name}
     try:
         config = load_instance(instance.path)

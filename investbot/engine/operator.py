@@ -14,7 +14,15 @@ from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState
 
 Asked = (
-    f.OperatorRequest | f.Reconciled | f.DataStale | f.DataFresh | f.SupervisorLost | f.SupervisorFound | f.SourceEnded
+    f.OperatorRequest
+    | f.Reconciled
+    | f.DataStale
+    | f.DataFresh
+    | f.SupervisorLost
+    | f.SupervisorFound
+    | f.VenueLost
+    | f.VenueFound
+    | f.SourceEnded
 )
 
 
@@ -31,6 +39,10 @@ def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Ev
             yield from _pause(state, fact.at, "supervisor", "no supervisor watches this instance")
         case f.SupervisorFound():
             yield from _unpause(state, fact.at, "supervisor")
+        case f.VenueLost():
+            yield from _pause(state, fact.at, "venue", fact.reason)
+        case f.VenueFound():
+            yield from _unpause(state, fact.at, "venue")
         case f.Reconciled():
             yield from _reconciled(state, fact)
         case f.SourceEnded():

@@ -122,11 +122,11 @@ class EngineState:
         return self.day >= 0
 
     def equity(self) -> Decimal:
-        """Cash and what is held at the last close, in quote."""
+        """Cash and what is held at the last close (at its cost before the first one is seen), in quote."""
         value = self.cash
         for holding in self.holdings.values():
             if holding.quantity:
-                value += holding.quantity * self.marks[holding.plan.symbol]
+                value += holding.quantity * (self.marks.get(holding.plan.symbol) or holding.entry_price)
         return value
 
     def free_cash(self, taker_fee: Decimal) -> Decimal:

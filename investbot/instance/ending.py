@@ -14,15 +14,19 @@ BUG = 70
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`exit_code` 0 for work that is done, else the code of the error; `message` is its sentence."""
+    """`exit_code` 0 for work that is done, else the code of the error; `message` is its sentence.
+
+    `finished` says that there is nothing more to do, as after the last candle of a replay.
+    """
 
     exit_code: int
     message: str
+    finished: bool = False
 
     @classmethod
-    def done(cls, message: str) -> Ending:
+    def done(cls, message: str, *, finished: bool = False) -> Ending:
         """Work that came to its end or was stopped."""
-        return cls(0, message)
+        return cls(0, message, finished)
 
     @classmethod
     def failed(cls, name: str, error: BaseException) -> Ending:
@@ -40,6 +44,7 @@ class Ending:
             "at": rfc3339(at),
             "code": self.exit_code,
             "message": self.message,
+            "finished": self.finished,
             "pid": pid,
             "start_time": start_time,
         }

@@ -79,7 +79,7 @@ class Runner:
             self._jobs.every(self._parts.poll_s, self._parts.venue.poll, "poll")
             self._jobs.every(self._parts.poll_s, self._tick, "timer")
             await loop.work()
-            ending = Ending.done(f"{self._name} has worked through all its candles.")
+            ending = Ending.done(f"{self._name} has worked through all its candles.", finished=True)
             loop.flush()
         except Stopped:
             ending = Ending.done(f"{self._name} was stopped.")

@@ -65,5 +65,6 @@ def test_backtest_and_paper_give_the_same_events_and_books_that_close(tmp_path: 
         notional = Decimal(fill["price"]) * Decimal(fill["quantity"])
         cash += (notional if fill["side"] == "sell" else -notional) - Decimal(fill["fee_quote"])
     row = shell.row("alpha")
+    assert row["state"] == "EXITED"
     assert cash == Decimal(row["cash"]) == Decimal(row["equity"]) == Decimal(tested["summary"]["cash"])
     assert row["open_positions"] == 0

@@ -31,7 +31,7 @@ def test_status_has_every_key_of_the_contract(cli: Cli) -> None:
     alpha, beta = cli("status", "--json").json
     assert set(STATUS) <= alpha.keys() & beta.keys()
     assert (alpha["name"], alpha["mode"], alpha["venue"]) == ("alpha", "paper", "synthetic")
-    assert alpha["state"] == "STOPPED"
+    assert (alpha["state"], beta["state"]) == ("EXITED", "STOPPED")
     assert Decimal(alpha["equity"]) == Decimal(alpha["cash"])
     assert (beta["capital"], beta["equity"]) == ("300", "300")
 

@@ -51,7 +51,7 @@ async def started(host: Host) -> tuple[Runner, asyncio.Task[Ending]]:
 
 async def test_a_source_is_worked_through_and_everything_closed_in_order(host: Host) -> None:
     ending = await to_end(host)
-    assert ending == Ending(0, "alpha has worked through all its candles.")
+    assert ending == Ending(0, "alpha has worked through all its candles.", finished=True)
     order = list(dict.fromkeys(host.steps))
     assert order == [
         "jobs start",
@@ -385,6 +385,7 @@ def test_an_ending_is_told_with_its_process() -> None:
         "at": "2024-01-01T00:00:00Z",
         "code": 75,
         "message": "Later.",
+        "finished": False,
         "pid": 12,
         "start_time": 34,
     }
