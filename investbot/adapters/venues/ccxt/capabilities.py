@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -26,7 +26,10 @@ class Oddities:
     stop_market: bool
     stop_limit: bool
     stop_param: str
-    stop_params: Mapping[str, Any]
+    stop_client_id_param: str
+    order_types: str
+    stop_market_word: str
+    stop_limit_word: str
     stops_apart: bool
     stop_child: str
     oco: bool
@@ -61,6 +64,17 @@ class Oddities:
             stop_limit_band=self.stop_limit_band,
             read_lag_ms=self.read_lag_ms,
             window_ms=self.window_ms,
+        )
+
+    def on_market(self, info: object) -> Oddities:
+        """Narrow it to one market, where that lists the kinds of order it takes."""
+        kinds = info.get(self.order_types) if self.order_types and isinstance(info, Mapping) else None
+        if not isinstance(kinds, list):
+            return self
+        return replace(
+            self,
+            stop_market=self.stop_market and self.stop_market_word in kinds,
+            stop_limit=self.stop_limit and self.stop_limit_word in kinds,
         )
 
     def weight(self, asked: str) -> int:

@@ -121,7 +121,7 @@ def accepted(answer: object, order: Order, venue: str, at: Millis) -> OrderRepor
     try:
         return settled(answer, order, at)
     except VenueUnavailable as odd:
-        trouble = _unknown(venue, f"({odd})")
+        trouble = _unknown(venue, f"({str(odd).rstrip('.')}).")
     raise trouble
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from investbot.adapters.venues.ccxt.caller import Caller
 from investbot.adapters.venues.ccxt.capabilities import CLIENT, Oddities
 from investbot.adapters.venues.ccxt.doubt import Absent, Asked
-from investbot.adapters.venues.ccxt.translate import by_time, fill, rows, told, venue_order
+from investbot.adapters.venues.ccxt.translate import by_time, fill, in_market, rows, told, venue_order
 from investbot.domain.errors import VenueUnavailable
 from investbot.domain.market import MINUTE, Instrument, Millis
 from investbot.domain.order import Fill, Order, OrderType
@@ -19,12 +20,16 @@ PAGES = 200
 BEFORE_MS = 5 * MINUTE
 """How long before it was placed an order is searched for: clocks differ."""
 
+Row = tuple[Millis, tuple[str, Fill] | None]
+"""When a trade was, and what it was if it is one of the market asked for."""
+
 
 class OwnOrders:
     """Reads the account; `venue_ids` and `client_ids` remember which order is which."""
 
-    def __init__(self, caller: Caller, has: Mapping[str, Any], oddities: Oddities) -> None:
+    def __init__(self, caller: Caller, has: Mapping[str, Any], markets: Mapping[str, Any], oddities: Oddities) -> None:
         self._caller = caller
+        self._markets = markets
         self._has = has
         self._told = oddities
         self.venue_ids: dict[str, str] = {}
@@ -48,7 +53,7 @@ class OwnOrders:
                 child = self._child(answer) if place else ""
                 if child:
                     answer = await self._by_id(order, child) or answer
-                found = venue_order({"symbol": order.symbol, **answer}, at, order.order_id)
+                found = _ours(answer, order, at)
                 self.remember(found.venue_order_id, order.client_order_id)
                 return found
         return None
@@ -59,43 +64,46 @@ class OwnOrders:
         for place in [{}, {"stop": True}] if self._told.stops_apart else [{}]:
             answer = await self._caller.ask("fetch_open_orders", symbol, params=place)
             for row in rows(answer, "open orders"):
-                order = venue_order(row, at)
-                self.remember(order.venue_order_id, order.client_order_id)
-                found[order.venue_order_id] = order
+                if in_market(row, self._markets[symbol]):
+                    order = venue_order(row, at)
+                    self.remember(order.venue_order_id, order.client_order_id)
+                    found[order.venue_order_id] = order
         return list(found.values())
 
     async def fills(self, instrument: Instrument, since_trade_id: str | None, since: Millis) -> list[tuple[str, Fill]]:
         """Read own trades after a known one, or from `since` on, oldest first; VenueError."""
-        read: dict[str, tuple[str, Fill]] = {}
+        read: dict[str, Row] = {}
         key = self._told.fills_from
         from_id = key and since_trade_id is not None and since_trade_id.isdecimal()
         start: Millis | None = None if from_id else since
         params: dict[str, Any] = {key: str(int(since_trade_id or 0) + 1)} if from_id else {}
         for _ in range(PAGES):
             page = await self._page(instrument, start, params)
-            news = {trade_id: pair for trade_id, pair in page.items() if trade_id not in read}
-            read |= news
-            if not news or len(page) < self._told.fills_page:
+            fresh = page.keys() - read.keys()
+            read |= page
+            if not fresh or len(page) < self._told.fills_page:
                 break
             if from_id:
                 params = {key: str(max(int(trade_id) for trade_id in page) + 1)}
             elif self._told.fills_newest_first:
-                params = {"until": min(found.at for _, found in page.values())}
+                params = {"until": min(at for at, _ in page.values())}
             else:
-                start = max(found.at for _, found in page.values())
+                start = max(at for at, _ in page.values())
         else:
             raise VenueUnavailable(f"There are more own trades in {instrument.symbol} than can be read at once.")
-        ordered = sorted(read.values(), key=lambda pair: by_time(pair[1]))
-        known = next((place for place, pair in enumerate(ordered) if pair[1].trade_id == since_trade_id), -1)
-        return ordered[known + 1 :]
+        pairs = sorted((pair for _, pair in read.values() if pair is not None), key=lambda pair: by_time(pair[1]))
+        known = next((place for place, pair in enumerate(pairs) if pair[1].trade_id == since_trade_id), -1)
+        return pairs[known + 1 :]
 
-    async def _page(
-        self, instrument: Instrument, since: Millis | None, params: Mapping[str, Any]
-    ) -> dict[str, tuple[str, Fill]]:
-        limit = self._told.fills_page or None
+    async def _page(self, instrument: Instrument, since: Millis | None, params: Mapping[str, Any]) -> dict[str, Row]:
+        """Ask for one page of trades, by their id; those of other markets have no fill, but they fill a page."""
+        market, limit = self._markets[instrument.symbol], self._told.fills_page or None
         answer = await self._caller.ask("fetch_my_trades", instrument.symbol, since, limit, dict(params))
-        pairs = [fill(row, instrument, self.client_ids) for row in rows(answer, "own trades")]
-        return {found.trade_id: (order_id, found) for order_id, found in pairs}
+        page: dict[str, Row] = {}
+        for row in rows(answer, "own trades"):
+            order_id, made = fill(row, instrument, self.client_ids)
+            page[made.trade_id] = made.at, ((order_id, made) if in_market(row, market) else None)
+        return page
 
     async def _by_client_id(self, order: Order, place: Mapping[str, Any]) -> Mapping[str, Any] | None:
         params = {self._told.lookup_param: order.client_order_id, **place}
@@ -139,6 +147,14 @@ class OwnOrders:
         """Tell the order that a triggered stop became, where the venue makes a new one of it."""
         info = answer.get("info")
         return told(info, self._told.stop_child) if self._told.stop_child and isinstance(info, Mapping) else ""
+
+
+def _ours(answer: Mapping[str, Any], order: Order, at: Millis) -> VenueOrder:
+    """Read what was found; VenueUnavailable where it is another order."""
+    found = venue_order({**answer, "symbol": answer.get("symbol") or order.symbol}, at, order.order_id)
+    if found.client_order_id not in {"", order.client_order_id} or found.symbol != order.symbol:
+        raise VenueUnavailable(f"The answer about order {order.order_id} is about another order.")
+    return replace(found, client_order_id=order.client_order_id)
 
 
 def _unified(name: str) -> str:

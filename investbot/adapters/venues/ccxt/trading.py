@@ -22,7 +22,7 @@ from investbot.adapters.venues.ccxt.own_stream import News, OwnStream
 from investbot.adapters.venues.ccxt.rights import key_rights
 from investbot.adapters.venues.ccxt.secrecy import Keys
 from investbot.adapters.venues.ccxt.session import load_trading_markets, private_stream, trading_exchange
-from investbot.adapters.venues.ccxt.translate import Request, balances, fill, request, venue_order
+from investbot.adapters.venues.ccxt.translate import Request, balances, fill, in_market, request, venue_order
 from investbot.adapters.venues.ccxt.venue_clock import VenueClock
 from investbot.domain.errors import OrderRejected, VenueUnavailable
 from investbot.domain.market import Instrument, Millis
@@ -101,11 +101,11 @@ class CcxtTrading:
         self._instruments = dict(instruments)
         caller = Caller(exchange, self._told, self._keys, self._limiter, self._breaker, self.clock, self._monotonic)
         self._caller = caller
-        self._orders = OwnOrders(caller, exchange.has, self._told)
         try:
             await caller.sync(self._sleep)
             await caller.ask("load_markets", own=partial(load_trading_markets, exchange, instruments))
             balances(await caller.ask("fetch_balance"))
+            self._orders = OwnOrders(caller, exchange.has, exchange.markets, self._told)
         except BaseException:
             await self.close()
             raise
@@ -116,7 +116,9 @@ class CcxtTrading:
         The report says no more than ACKNOWLEDGED of an order that may have fills: those come first, by `fills`.
         """
         caller = self._asking()
-        wanted = request(order, self._instrument(order.symbol), self._told)
+        instrument = self._instrument(order.symbol)
+        market = self._exchange.markets[order.symbol]
+        wanted = request(order, instrument, self._told.on_market(market.get("info")))
         self._check_digits(wanted)
         answer = await caller.ask(
             "create_order",
@@ -248,15 +250,21 @@ class CcxtTrading:
             raise OrderRejected(f"{wanted.amount} at {wanted.price} does not fit {self._name}'s steps: {said}.")
 
     def _read_order(self, row: Any) -> News | None:
+        if self._market_of(row) is None:
+            return None
         order = venue_order(row, self.clock.now())
         self._reading().remember(order.venue_order_id, order.client_order_id)
-        return order if order.symbol in self._instruments else None
+        return order
 
     def _read_fill(self, row: Any) -> News | None:
-        symbol = row.get("symbol") if isinstance(row, Mapping) else None
-        if symbol not in self._instruments:
-            return None
-        return fill(row, self._instruments[symbol], self._reading().client_ids)[1]
+        instrument = self._market_of(row)
+        return None if instrument is None else fill(row, instrument, self._reading().client_ids)[1]
+
+    def _market_of(self, row: Any) -> Instrument | None:
+        """Tell which of our markets a row of the stream is about."""
+        symbol = str(row.get("symbol")) if isinstance(row, Mapping) else ""
+        instrument = self._instruments.get(symbol)
+        return instrument if instrument and in_market(row, self._exchange.markets[symbol]) else None
 
 
 def _same(sent: str | None, wanted: str | None) -> bool:

@@ -5,10 +5,10 @@ The exchange is made with `number=str`, so that ccxt hands on the venue's own di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeGuard
 
 from investbot.adapters.venues.ccxt.capabilities import Oddities
 from investbot.domain.errors import OrderRejected, VenueUnavailable
@@ -23,7 +23,16 @@ _DONE_STATES = {
     "expired_in_match": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-_CLIENT_ID_KEYS = ("clientOrderId", "orderLinkId", "clOrdId", "clientOid", "client_order_id", "cl_ord_id")
+_CLIENT_ID_KEYS = (
+    "clientOrderId",
+    "orderLinkId",
+    "clOrdId",
+    "algoClOrdId",
+    "clientOid",
+    "client_order_id",
+    "cl_ord_id",
+)
+_MARKET_KEYS = ("symbol", "pair", "instId", "product_id", "s")
 _NOUGHT = Decimal(0)
 
 
@@ -70,7 +79,9 @@ def _stop(order: Order, instrument: Instrument, told: Oddities) -> tuple[str, De
         raise OrderRejected(f"{order.order_id} is a stop without a trigger.")
     if not (told.stop_market or told.stop_limit):
         raise OrderRejected(f"{order.order_id}: no stop rests on this venue; the instance has to keep it.")
-    params = {**told.stop_params, told.stop_param: text(order.stop_price)}
+    params = {told.stop_param: text(order.stop_price)}
+    if told.stop_client_id_param:
+        params[told.stop_client_id_param] = order.client_order_id
     if told.stop_market:
         return "market", None, params
     if order.side is Side.SELL:
@@ -203,11 +214,33 @@ def balances(answer: object) -> dict[str, Balance]:
     return held
 
 
-def rows(answer: object, what: str) -> Iterable[Any]:
+def rows(answer: object, what: str) -> list[Any]:
     """See that a list was told; VenueUnavailable."""
     if not isinstance(answer, list):
         raise VenueUnavailable(f"The venue told no list of {what}.")
     return answer
+
+
+def in_market(row: object, market: Mapping[str, Any]) -> bool:
+    """Tell whether an order or trade is one of a market.
+
+    Some venues answer for the whole account, and ccxt takes a market it does not know for the one that was asked for:
+    so the venue's own word for it is looked at too, letters and digits only.
+    """
+    if not isinstance(row, Mapping) or row.get("symbol") not in {None, market["symbol"]}:
+        return False
+    info = row.get("info")
+    raw = next((info[key] for key in _MARKET_KEYS if isinstance(info.get(key), str)), "") if _is_map(info) else ""
+    names = [market["symbol"], market.get("id"), *(market["info"].values() if _is_map(market.get("info")) else ())]
+    return not raw or _letters(raw) in {_letters(name) for name in names if isinstance(name, str)}
+
+
+def _is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.upper() if letter.isalnum())
 
 
 def client_id_of(answer: Mapping[str, Any]) -> str:
@@ -216,8 +249,9 @@ def client_id_of(answer: Mapping[str, Any]) -> str:
     own = info if isinstance(info, Mapping) else {}
     for place in (answer, own):
         for key in _CLIENT_ID_KEYS:
-            if isinstance(place.get(key), str) and place[key]:
-                return str(place[key])
+            value = place.get(key)
+            if isinstance(value, str) and value not in {"", "0"}:
+                return value
     return str(own["c"]) if own.get("e") == "executionReport" and own.get("c") else ""
 
 

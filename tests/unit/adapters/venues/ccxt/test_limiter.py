@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from investbot.adapters.venues.ccxt.limiter import RateLimiter, bucket_path
+from investbot.domain.errors import RateLimited
+from tests.exchange.clock import HandClock
+
+
+def limiter(clock: HandClock, path: Path | None = None, per_minute: int = 1200) -> RateLimiter:
+    return RateLimiter("binance", path, per_minute, clock.monotonic, clock.sleep)
+
+
+@pytest.fixture(params=["file", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path / "limits" / "binance.json" if request.param == "file" else None
+
+
+async def test_a_full_bucket_gives_at_once_and_an_empty_one_by_the_second(place: Path | None) -> None:
+    clock = HandClock()
+    bucket = limiter(clock, place)
+    await bucket.take(1200, urgent=True)
+    assert clock.slept == []
+    assert bucket.level() == 0
+    await bucket.take(100, urgent=True)
+    assert sum(clock.slept) == pytest.approx(5.0)
+    clock.seconds += 30
+    assert bucket.level() == pytest.approx(0.5)
+
+
+async def test_the_reserve_is_for_exits(place: Path | None) -> None:
+    clock = HandClock()
+    bucket = limiter(clock, place)
+    await bucket.take(960, urgent=False)
+    await bucket.take(20, urgent=False)
+    assert sum(clock.slept) == pytest.approx(1.0)
+    clock.slept.clear()
+    await bucket.take(240, urgent=True)
+    assert clock.slept == []
+    with pytest.raises(RateLimited, match=r"binance is asked for nothing for another 13 s") as caught:
+        await bucket.take(20, urgent=False)
+    assert caught.value.retry_after_s == pytest.approx(13.0)
+    assert clock.slept == []
+
+
+async def test_what_weighs_more_than_the_bucket_takes_all_of_it(place: Path | None) -> None:
+    clock = HandClock()
+    bucket = limiter(clock, place, 60)
+    await bucket.take(1000, urgent=True)
+    assert (clock.slept, bucket.level()) == ([], 0)
+
+
+async def test_a_pause_holds_for_everybody_and_then_ends(place: Path | None) -> None:
+    clock = HandClock()
+    bucket = limiter(clock, place)
+    await bucket.pause(30)
+    await bucket.pause(5)
+    for urgent in (True, False):
+        with pytest.raises(RateLimited) as caught:
+            await bucket.take(1, urgent=urgent)
+        assert caught.value.retry_after_s == pytest.approx(30)
+    clock.seconds += 25
+    await bucket.take(1, urgent=False)
+    assert sum(clock.slept) == pytest.approx(5.0)
+    await bucket.pause(-1)
+    await bucket.take(1, urgent=False)
+
+
+async def test_the_venues_own_count_is_believed_where_it_leaves_less(place: Path | None) -> None:
+    bucket = limiter(HandClock(), place)
+    await bucket.used(900)
+    assert bucket.level() == pytest.approx(0.25)
+    await bucket.used(100)
+    assert bucket.level() == pytest.approx(0.25)
+    await bucket.used(5000)
+    assert bucket.level() == 0
+
+
+async def test_two_instances_draw_on_one_bucket(tmp_path: Path) -> None:
+    clock, path = HandClock(), tmp_path / "b.json"
+    one, two = limiter(clock, path), limiter(clock, path)
+    await one.take(600, urgent=False)
+    await two.take(600, urgent=True)
+    assert two.level() == 0
+    await one.pause(60)
+    with pytest.raises(RateLimited):
+        await two.take(1, urgent=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.stat().st_size == 160
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"nonsense", b"[]", b'{"tokens": "x", "at": 1}', b'{"tokens": 5}', b"\xff\xfe"]
+)
+async def test_a_spoiled_file_is_a_full_bucket(tmp_path: Path, record: bytes) -> None:
+    path, clock = tmp_path / "b.json", HandClock()
+    path.write_bytes(record)
+    await limiter(clock, path).take(1200, urgent=True)
+    assert clock.slept == []
+    assert json.loads(path.read_bytes())["tokens"] == 0
+
+
+async def test_a_file_of_before_the_machine_started_is_forgotten(tmp_path: Path) -> None:
+    path, clock = tmp_path / "b.json", HandClock()
+    path.write_text(json.dumps({"tokens": 0.0, "at": 1e9, "paused_until": 2e9}))
+    await limiter(clock, path).take(1200, urgent=True)
+    assert clock.slept == []
+
+
+async def test_where_no_file_can_be_written_the_bucket_is_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    clock = HandClock()
+    bucket = limiter(clock, tmp_path / "file" / "b.json")
+    await bucket.take(1200, urgent=True)
+    await bucket.take(20, urgent=True)
+    assert sum(clock.slept) == pytest.approx(1.0)
+
+
+def drain(path: Path, count: int) -> None:
+    async def run() -> None:
+        bucket = RateLimiter("x", path, 600, time.monotonic)
+        for _ in range(count):
+            await bucket.take(1, urgent=True)
+
+    asyncio.run(run())
+
+
+def test_processes_never_lose_a_draw(tmp_path: Path) -> None:
+    path, began = tmp_path / "b.json", time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=drain, args=(path, 150)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    told = json.loads(path.read_bytes())
+    assert told["tokens"] <= 600 - 450 + (time.monotonic() - began) * 10
+
+
+def test_a_bucket_is_named_by_account_and_does_not_tell_the_key(tmp_path: Path) -> None:
+    one = bucket_path(tmp_path, "binance", {"apiKey": "canary-key", "secret": "a"})
+    assert one == bucket_path(tmp_path, "binance", {"apiKey": "canary-key", "secret": "b"})
+    others = [
+        bucket_path(tmp_path, "binance", {"apiKey": "other"}),
+        bucket_path(tmp_path, "okx", {"apiKey": "canary-key"}),
+        bucket_path(tmp_path, "binance", {"walletAddress": "canary-key2"}),
+        bucket_path(tmp_path, "binance", {}),
+    ]
+    assert len({one, *others}) == 5
+    assert one.parent == tmp_path
+    assert one.name.startswith("binance-")
+    assert "canary" not in str(one.name)
