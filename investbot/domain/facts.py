@@ -98,6 +98,21 @@ class SupervisorFound:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueLost:
+    """Orders cannot be sent or asked after, and why: entries pause until VenueFound."""
+
+    at: Millis
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFound:
+    """The private side of the venue answers again."""
+
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
 class SourceEnded:
     """A replay has reached the end of its file; `close` says whether positions are closed at the last price."""
 
@@ -118,5 +133,7 @@ Fact = (
     | DataFresh
     | SupervisorLost
     | SupervisorFound
+    | VenueLost
+    | VenueFound
     | SourceEnded
 )
