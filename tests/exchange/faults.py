@@ -21,7 +21,8 @@ JSON, HTML = "application/json", "text/html"
 class Rule:
     """One rule.
 
-    `endpoint` is a pattern on "METHOD name" ("POST order", "GET *"); `match` patterns on parameters ("type": "MARKET");
+    `endpoint` is a pattern on "METHOD name" ("POST order", "GET *"), or on the opening of a websocket ("WS stream",
+    "WS ws-api"); `match` patterns on parameters ("type": "MARKET");
     `when` is "before" (not carried out) or "after" (carried out, the answer is lost or spoiled); `count` None means
     always; the first `skip` matches pass; `rate` is the share hit of the others; `seconds` how long a timeout or delay
     takes or a lagging reader is behind; `key` is the name of an API key.

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from tests.exchange import answers
 from tests.exchange.core import Core
+from tests.exchange.faults import spoiled
 from tests.exchange.feeds import Feeds
 from tests.exchange.path import scatter
 from tests.exchange.sockets import Socket, Troubles
@@ -31,6 +32,9 @@ class Streams:
 
     async def market_socket(self, request: web.Request) -> web.StreamResponse:
         """Serve /stream/ws/NAME: a listen key's own stream, else market streams to subscribe to."""
+        rule = self._core.faults.take("WS stream", {}, "")
+        if rule is not None:
+            return await spoiled(rule, request, 200, None)
         socket = await self._open(request)
         name = request.match_info["name"]
         if name in self._listen_keys:
@@ -40,6 +44,9 @@ class Streams:
 
     async def api_socket(self, request: web.Request) -> web.StreamResponse:
         """Serve /ws-api/v3."""
+        rule = self._core.faults.take("WS ws-api", {}, "")
+        if rule is not None:
+            return await spoiled(rule, request, 200, None)
         return await self._serve(await self._open(request))
 
     async def listen_key(self, request: web.Request) -> web.Response:

@@ -43,6 +43,8 @@ def test_a_market_buy_takes_several_levels_and_pays_its_fee_in_base(stand: Stand
 def test_a_market_sell_pays_its_fee_in_quote(stand: Stand) -> None:
     order = stand.order(side="SELL", quantity="0.02")
     got = sum(trade.quote - trade.fee for trade in stand.trades(order))
+    assert all(0 <= trade.quote / 1000 - trade.fee < Decimal("1e-8") for trade in stand.trades(order))
+    assert any(trade.quote / 1000 != trade.fee for trade in stand.trades(order))
     assert {trade.fee_asset for trade in stand.trades(order)} == {"USDT"}
     assert (stand.free("BTC"), stand.free("USDT")) == (Decimal("0.08"), 10_000 + got)
 

@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from tests.exchange.exchange import Exchange
+from tests.exchange.feeds import Feeds
 from tests.exchange.signing import sign
+from tests.exchange.sockets import Socket, Troubles
+from tests.unit.exchange.stand import START, Stand
 
 
 class Ears:
@@ -38,6 +41,17 @@ class Ears:
         except TimeoutError:
             return True
         return False
+
+
+class Heard(Socket):
+    """A socket without a client: keeps the candles it was sent."""
+
+    def __init__(self) -> None:
+        self.streams = {"btcusdt@kline_1m"}
+        self.bars: list[dict[str, Any]] = []
+
+    def send(self, message: Any, troubles: Troubles | None = None) -> None:
+        self.bars.append(message["k"])
 
 
 @pytest.fixture
@@ -221,6 +235,34 @@ async def test_a_silent_socket_neither_tells_nor_pongs(exchange: Exchange, sessi
     await ears.ws.ping(b"b")
     assert await ears.quiet(0.1)
     assert (await ears.hear())["e"] == "24hrTicker"
+
+
+async def test_a_socket_may_be_refused_before_it_opens(exchange: Exchange, session: ClientSession) -> None:
+    for name in ("WS stream", "WS ws-api"):
+        exchange.faults.add(name, "503")
+    with pytest.raises(WSServerHandshakeError, match="503"):
+        await market(exchange, session, "btcusdt@ticker")
+    with pytest.raises(WSServerHandshakeError, match="503"):
+        await user(exchange, session)
+    await market(exchange, session, "btcusdt@ticker")
+    await user(exchange, session)
+
+
+def test_no_candle_is_left_out_when_the_exchange_was_busy() -> None:
+    stand = Stand()
+    feeds, heard = Feeds(stand.core), Heard()
+    for seconds in (0, 5, 200, 1):
+        stand.wait(seconds)
+        feeds.publish([heard], Troubles())
+    start = START - START % 60_000
+    assert [(bar["t"] - start, bar["x"]) for bar in heard.bars] == [
+        (0, False),
+        (0, True),
+        (60_000, True),
+        (120_000, True),
+        (180_000, False),
+        (180_000, False),
+    ]
 
 
 async def test_dropped_sockets_are_gone(exchange: Exchange, session: ClientSession) -> None:
