@@ -47,6 +47,9 @@ class SimulatedMarket:
             self._take(self._book.now(symbol, self._engine.state.marks[symbol], fact.at), events)
         return events
 
+    def committed(self, events: Sequence[Event]) -> None:
+        """Do nothing: the book has had its orders while they were decided, for it keeps nothing the ledger has not."""
+
     def _hurried(self, fact: Fact, events: Sequence[Event]) -> list[str]:
         """Name the symbols whose open market orders do not wait for the next open, oldest first."""
         new = {event.order.order_id for event in events if isinstance(event, OrderPlaced)}

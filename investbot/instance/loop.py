@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -35,11 +35,18 @@ class Failed:
         self.error = error
 
 
+class Heard:
+    """What the private side of a venue told, as work for the loop."""
+
+    def __init__(self, conclude: Callable[[], list[Event]]) -> None:
+        self.conclude = conclude
+
+
 class Tick:
     """Time may have passed on the venue."""
 
 
-Item = MarketFact | Asked | Failed | Tick | None
+Item = MarketFact | Asked | Heard | Failed | Tick | None
 
 
 class Loop:
@@ -75,6 +82,10 @@ class Loop:
     async def put(self, fact: MarketFact) -> None:
         """Bring a market fact in, as soon as there is room for it."""
         await self._inbox.put(fact)
+
+    def hear(self, conclude: Callable[[], list[Event]]) -> None:
+        """Bring in what the private side of a venue told."""
+        self._inbox.put_now(Heard(conclude))
 
     def tick(self) -> None:
         """Say that time may have passed."""
@@ -115,6 +126,8 @@ class Loop:
     def commit(self) -> Sequence[tuple[int, Event]]:
         """Make all events so far durable, publish them, answer whoever waited for them; LedgerError."""
         numbered = self._journal.commit()
+        if numbered:
+            self._market.committed([event for _, event in numbered])
         if self._waiting and numbered:
             state = self._engine.state
             for asked in [each for each in self._waiting if desk.is_settled(each.request, state)]:
@@ -126,6 +139,12 @@ class Loop:
         """Make everything durable at an orderly end, the place in the candles too; LedgerError."""
         self.commit()
         self._journal.checkpoint()
+
+    def leave(self) -> list[Callable[[], list[Event]]]:
+        """Take out what the private side of a venue told and is not worked on; who asks is still to be dismissed."""
+        items = self._inbox.drain()
+        self._waiting += [item for item in items if isinstance(item, Asked)]
+        return [item.conclude for item in items if isinstance(item, Heard)]
 
     def dismiss(self) -> None:
         """Tell everybody who still waits that the instance ends."""
@@ -151,6 +170,9 @@ class Loop:
         match item:
             case Asked():
                 self._on_request(item)
+            case Heard():
+                self._journal.add(item.conclude())
+                self._last_at = max(self._last_at, self._engine.state.last_at)
             case Failed():
                 self.commit()
                 raise item.error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,10 @@ class Market(Protocol):
 
     def handle(self, fact: Fact) -> list[Event]:
         """Take any other fact in; return all events of it, in order."""
+        ...
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """Act on events that are durable now; only what went through here may leave the process."""
         ...
 
 

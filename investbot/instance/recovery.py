@@ -6,16 +6,20 @@ Idempotent: a start that is cut short anywhere leaves nothing behind, and the ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from investbot.domain.errors import DataError, InvariantError
 from investbot.domain.market import Candle, Cursor, Instrument, Millis
 from investbot.domain.times import rfc3339
 from investbot.engine.engine import Engine
 from investbot.engine.state import EngineState
+from investbot.instance.journal import Journal
+from investbot.instance.live import LiveMarket
 from investbot.instance.parts import Market, Parts
+from investbot.instance.pumping import pump
 from investbot.ports.ledger import Ledger
 from investbot.ports.venue import MarketFact
 
@@ -140,8 +144,17 @@ class Recovered:
     warmed: int
 
 
-async def recover(parts: Parts, instruments: Mapping[str, Instrument]) -> Recovered:
-    """Replay the ledger, warm the indicators, and give the stream of what is new; InvariantError, DataError."""
+def nobody(_row: dict[str, Any]) -> None:
+    """Publish nothing: the ledger has it."""
+
+
+async def recover(
+    parts: Parts, instruments: Mapping[str, Instrument], publish: Callable[[dict[str, Any]], None] = nobody
+) -> Recovered:
+    """Replay the ledger, warm the indicators, and give the stream of what is new; InvariantError, DataError.
+
+    On a live venue orders are found again, their fills booked and positions protected before anything new is seen.
+    """
     engine = parts.make_engine(instruments)
     replayed = await replay(engine, parts.ledger)
     cursor = parts.ledger.cursor()
@@ -150,4 +163,13 @@ async def recover(parts: Parts, instruments: Mapping[str, Instrument]) -> Recove
     later: Sequence[MarketFact] = ()
     if cursor is not None:
         warmed, later = await warm(engine, stream, Line(parts.identity.symbols), cursor)
-    return Recovered(engine, parts.make_market(engine), stream, later, replayed, warmed)
+    market = parts.make_market(engine)
+    if isinstance(market, LiveMarket):
+        journal = Journal(parts.ledger, publish, 1)
+        try:
+            await pump(market, journal, market.recover(instruments, parts.ledger, replayed))
+            await pump(market, journal, market.executor.reconcile())
+        except BaseException:
+            await market.executor.close()
+            raise
+    return Recovered(engine, market, stream, later, replayed, warmed)

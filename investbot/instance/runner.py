@@ -19,8 +19,10 @@ from investbot.instance import desk, recovery
 from investbot.instance.ending import Ending
 from investbot.instance.heartbeat import BEAT_S, Phase, Pulse, status_row
 from investbot.instance.journal import Journal
+from investbot.instance.live import LiveMarket
 from investbot.instance.loop import Loop, Stopped
 from investbot.instance.parts import Parts
+from investbot.instance.pumping import pump
 from investbot.ports.venue import MarketFact
 
 _LOG = logging.getLogger("investbot.instance")
@@ -28,6 +30,8 @@ _GROUP = 256
 """Most events that one transaction takes while candles wait behind them."""
 _CLOSE_S = 3.0
 """Seconds that the venue has for its goodbye."""
+_ARRIVE_S = 5.0
+"""Seconds that orders on their way to a live venue have to arrive."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 T = TypeVar("T")
@@ -60,6 +64,7 @@ class Runner:
         self._phase = Phase.STARTING
         self._stream: AsyncIterator[MarketFact] | None = None
         self._loop: Loop | None = None
+        self._live: LiveMarket | None = None
         self._summary: Callable[[], dict[str, Any]] = dict
         self._broken: BaseException | None = None
         self._began = self._beaten = parts.clock.monotonic()
@@ -85,6 +90,7 @@ class Runner:
             ending = Ending.done(f"{self._name} was stopped.")
             if self._loop is not None:
                 self._loop.flush()
+                await self._wind_up(self._loop)
         finally:
             self._phase = Phase.STOPPING
             await self._close(*beside)
@@ -118,12 +124,16 @@ class Runner:
         parts = self._parts
         instruments = await parts.venue.open(parts.identity.symbols)
         self._phase = Phase.WARMING
-        found = await recovery.recover(parts, instruments)
+        found = await recovery.recover(parts, instruments, self._link.event)
         engine, later = found.engine, found.later
         self._stream = found.stream
         journal = Journal(parts.ledger, self._link.event, _GROUP)
         bound = max(parts.inbox_bound, len(later))
         self._loop = loop = Loop(self._name, engine, found.market, parts.venue, journal, bound)
+        if isinstance(found.market, LiveMarket):
+            self._live = found.market
+            self._live.hear(loop.hear)
+            self._live.executor.start()
         loop.align(engine.spec.capital)
         for fact in later:
             await loop.put(fact)
@@ -131,11 +141,21 @@ class Runner:
         self._phase = Phase.READY
         if self._broken is not None:
             loop.fail(self._broken)
-        _LOG.info(
-            "ready", extra={"fields": {"replayed": found.replayed, "warmed": found.warmed, **parts.venue.health()}}
-        )
+        _LOG.info("ready", extra={"fields": {"replayed": found.replayed, "warmed": found.warmed, **self._health()}})
         self._say()
         return loop, found.stream
+
+    async def _wind_up(self, loop: Loop) -> None:
+        """Let orders that are on their way arrive, and hear what became of them, within seconds."""
+        live = self._live
+        if live is not None:
+            live.hear(None)
+            for conclude in loop.leave():
+                live.keep(conclude)
+            journal = Journal(self._parts.ledger, self._link.event, _GROUP)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ARRIVE_S):
+                    await pump(live, journal, live.executor.quiet())
 
     async def _close(self, *beside: asyncio.Task[None]) -> None:
         """End in order: stream, whoever waits, link, ledger; what was durable stays so whatever fails here."""
@@ -144,6 +164,8 @@ class Runner:
         try:
             for task in reading:
                 await _end(task)
+            if self._live is not None:
+                await self._live.executor.close()
             if isinstance(self._stream, AsyncGenerator):
                 await self._stream.aclose()
             with contextlib.suppress(TimeoutError):
@@ -210,7 +232,12 @@ class Runner:
         loop, parts = self._loop, self._parts
         uptime_s = parts.clock.monotonic() - self._began
         pulse = Pulse(uptime_s, self._lag_ms, loop.waiting if loop else 0, loop.candles if loop else 0)
-        self._link.status(status_row(parts.identity, self._phase, self._summary(), pulse, parts.venue.health()))
+        self._link.status(status_row(parts.identity, self._phase, self._summary(), pulse, self._health()))
+
+    def _health(self) -> dict[str, str]:
+        """Say how the venue is, its private side too where there is one."""
+        private = {} if self._live is None else self._live.executor.health()
+        return {**self._parts.venue.health(), **private}
 
 
 async def _end(task: asyncio.Future[Any]) -> None:

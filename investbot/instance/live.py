@@ -1,0 +1,93 @@
+"""The engine with its orders on a real venue: decisions go out once they are durable, answers come back as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from investbot.domain.events import CancelRequested, Event, OrderPlaced
+from investbot.domain.facts import Fact
+from investbot.domain.market import Candle, Instrument, Millis
+from investbot.domain.order import Fill, OrderReport
+from investbot.engine.engine import Engine
+from investbot.instance.executor import Executor
+from investbot.instance.patience import Pace, Waits
+from investbot.ports.ledger import Ledger
+from investbot.ports.trading import TradingVenue
+
+Conclude = Callable[[], list[Event]]
+_RECENT = 4096
+"""Events of the ledger in which orders of ours are looked for that may be done already."""
+
+
+class LiveMarket:
+    """`instance.parts.Market` over a venue. Nothing reaches the venue before `committed` says that it is durable.
+
+    What the venue tells is given to whoever `hear`s, as work to be done in the loop; until somebody does, it waits.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        venue: TradingVenue,
+        now: Callable[[], Millis],
+        pace: Pace | None = None,
+        waits: Waits | None = None,
+    ) -> None:
+        self._engine = engine
+        self.executor = Executor(engine, venue, now, self._tell, pace, waits)
+        self._hearer: Callable[[Conclude], None] | None = None
+        self._unheard: list[Conclude] = []
+
+    def step(self, candle: Candle) -> list[Event]:
+        """Let the engine decide at the close of a candle."""
+        return self._engine.handle(candle)
+
+    def handle(self, fact: Fact) -> list[Event]:
+        """Let the engine conclude from any other fact."""
+        return self._engine.handle(fact)
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """Do on the venue what durable events ask for; what is withdrawn in the same breath is never sent."""
+        self.executor.place(event.order for event in events if isinstance(event, OrderPlaced))
+        for event in events:
+            if isinstance(event, CancelRequested):
+                self.executor.withdraw(event.order_id)
+        self.executor.floor.turns.stir()
+
+    def hear(self, hearer: Callable[[Conclude], None] | None) -> None:
+        """Give what the venue tells to `hearer` from now on, what nobody has heard yet first; None: keep it."""
+        self._hearer = hearer
+        if hearer is not None:
+            unheard, self._unheard = self._unheard, []
+            for conclude in unheard:
+                hearer(conclude)
+
+    def keep(self, conclude: Conclude) -> None:
+        """Take back what was heard and not worked on."""
+        self._unheard.append(conclude)
+
+    async def recover(self, instruments: Mapping[str, Instrument], ledger: Ledger, last: int) -> None:
+        """See `Executor.recover`; `last` is the ledger's last seq."""
+        recorded = ledger.events(max(0, last - _RECENT))
+        recent = [each.event.order for each in recorded if isinstance(each.event, OrderPlaced)]
+        await self.executor.recover(instruments, recent)
+
+    def _tell(self, facts: Sequence[Fact]) -> None:
+        conclude = partial(self._conclude, facts)
+        if self._hearer is None:
+            self._unheard.append(conclude)
+        else:
+            self._hearer(conclude)
+
+    def _conclude(self, facts: Sequence[Fact]) -> list[Event]:
+        """Let the engine conclude; reports of one breath are booked before anything is decided about them."""
+        if not self._engine.state.begun:
+            return []
+        reports = [fact for fact in facts if isinstance(fact, Fill | OrderReport)]
+        events = list(self._engine.take(reports)) if reports else []
+        for fact in facts:
+            if not isinstance(fact, Fill | OrderReport):
+                events += self._engine.handle(fact)
+        self.executor.floor.turns.stir()
+        return events
