@@ -10,14 +10,15 @@ from typing import Any
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.markets import load_instruments
+from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
 from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import Instrument, Millis, Timeframe
 from investbot.ports.clock import Clock
 
 PAGE, LARGEST_PAGE = 300, 1000
 """Candles asked for at once where the exchange does not tell how many it gives, and at most."""
-RESYNC_S = 600.0
-"""Seconds between two looks at the venue's clock."""
+WINDOW_MS = 5000
+"""An eighth of it is what the venue's clock may be off before it is looked at again; milliseconds."""
 
 
 class Connection:
@@ -29,9 +30,7 @@ class Connection:
         self._clock = clock
         self._jitter = jitter
         self._exchange: Any = None
-        self._offset: Millis = 0
-        self._synced_at = 0.0
-        self._latest: Millis = 0
+        self._venue_clock = VenueClock(clock.monotonic, clock.now())
         self._failed = 0
         self._blocked_until = 0.0
         self._last_error = ""
@@ -47,7 +46,9 @@ class Connection:
                 cafile = self._exchange.cafile
                 self._exchange.ssl_context = await asyncio.to_thread(ssl.create_default_context, cafile=cafile)
             await self._sync(self._exchange)
-            return await load_instruments(self._exchange, symbols)
+            instruments = await load_instruments(self._exchange, symbols)
+            await self._sync(self._exchange)  # two looks with some time between them tell how fast its clock runs
+            return instruments
         except InvestBotError:
             await self.close()
             raise
@@ -73,9 +74,9 @@ class Connection:
         return answer
 
     async def sync_if_due(self) -> None:
-        """Look at the venue's clock again when the last look is long ago; VenueError."""
+        """Look at the venue's clock again when the last look is long ago or told too little; VenueError."""
         exchange = self._exchange
-        if exchange is not None and self._clock.monotonic() - self._synced_at >= RESYNC_S:
+        if exchange is not None and self._venue_clock.due(WINDOW_MS):
             try:
                 await self._sync(exchange)
             except failures() as error:
@@ -88,8 +89,7 @@ class Connection:
 
     def now(self) -> Millis:
         """The venue's time in milliseconds UTC; it never goes back."""
-        self._latest = max(self._latest, self._clock.now() + self._offset)
-        return self._latest
+        return self._venue_clock.now()
 
     def failed(self, error: VenueError) -> None:
         """Wait before the next question: as long as the venue asks for, or longer with each failure in a row."""
@@ -108,7 +108,10 @@ class Connection:
 
     def health(self) -> dict[str, str]:
         """Tell the source, the clock's offset and what went wrong last."""
-        told = {"source": self._name, "clock_offset_ms": str(self._offset)}
+        offset = self._venue_clock.raw() - self._clock.now()
+        told = {"source": self._name, "clock_offset_ms": str(offset)}
+        rate = self._venue_clock.rate
+        told |= {} if rate == 1.0 else {"clock_rate": f"{rate:.2f}"}
         if self._last_error:
             told |= {"last_error": self._last_error, "failures_in_a_row": str(self._failed)}
         return told
@@ -120,12 +123,12 @@ class Connection:
             await exchange.close()
 
     async def _sync(self, exchange: Any) -> None:
-        """Measure how far the venue's clock is ahead of ours, where it tells its time."""
-        self._synced_at = self._clock.monotonic()
+        """Measure the venue's clock against ours, where it tells its time."""
         if exchange.has.get("fetchTime"):
-            asked_at = self._clock.now()
+            began = self._clock.monotonic()
             told = int(await exchange.fetch_time())
-            self._offset = told - (asked_at + self._clock.now()) // 2
+            ended = self._clock.monotonic()
+            self._venue_clock.add(Sample((began + ended) / 2, told, (ended - began) / 2))
 
     def _check(self, timeframe: Timeframe) -> None:
         known = self._exchange.timeframes

@@ -476,8 +476,31 @@ async def test_the_clock_is_looked_at_again_now_and_then() -> None:
         assert len(it.exchange.asked("time")) == 1
         assert it.venue.health()["clock_offset_ms"] == "-5000"
         assert it.venue.now() > before
-        await it.poll(MINUTE)
+        await it.poll(MINUTE - SECOND)
         assert len(it.exchange.asked("time")) == 1
+
+
+async def test_a_venue_whose_clock_runs_faster_is_kept_up_with() -> None:
+    clocks: list[HandClock] = []
+
+    def fifty_times() -> int:
+        if clocks:
+            clocks[0].tick(1)  # each look takes a moment
+            return NOW + (clocks[0].at - NOW) * 50
+        return NOW
+
+    async with desk(now=fifty_times) as it:
+        clocks.append(it.clock)
+        await it.start()
+        await it.caught_up()
+        for _ in range(20):
+            await it.poll(60)
+        assert it.venue.health()["clock_rate"].startswith(("49.", "50."))
+        assert abs(it.venue.now() - fifty_times()) < 300
+        before = len(it.facts)
+        for _ in range(5):
+            assert len(await it.poll(1200)) == 1
+        assert len(it.facts) == before + 5
 
 
 async def test_a_clock_that_cannot_be_read_again_does_no_harm() -> None:
