@@ -88,13 +88,19 @@ class OrderKeeper:
                 return
 
     async def _after_the_other(self) -> None:
-        """Let the order that this one replaces be gone, and the engine know, before anything else."""
-        replaced = self._order.replaces
-        other = self._floor.orders.open.get(replaced or "")
-        if other is not None:
+        """Let what this order replaces be gone, and the engine know, before anything else.
+
+        That may be more than one: an order that is itself replaced while it waits leaves those before it behind.
+        """
+        if self._order.replaces is None:
+            return
+        known, plan_id = self._floor.engine.state.orders, self._order.plan_id
+        earlier = [o for o in self._floor.orders.open.values() if o.order.plan_id == plan_id and o.order.stop_price]
+        before = earlier[: earlier.index(self._own)]
+        for other in before:
             other.withdraw()
-        known = self._floor.engine.state.orders
-        await self._floor.turns.until(lambda: replaced not in known or self._own.cancel_wanted)
+        gone = {other.order.order_id for other in before} | {self._order.replaces}
+        await self._floor.turns.until(lambda: not gone & known.keys() or self._own.cancel_wanted)
 
     def _may_go(self) -> bool:
         """Tell whether the order still makes sense; end it where it does not."""
