@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from investbot.domain.errors import UsageError, VaultError
+from investbot.domain.errors import Locked, UsageError
 
 ENVIRONMENT = "INVESTBOT_PASSPHRASE_FILE"
 CREDENTIAL = "investbot-passphrase"
@@ -21,7 +21,7 @@ KEYRING_SERVICE = "investbot"
 def find_passphrase(
     file: Path | None, home: Path, environment: Mapping[str, str], warn: Callable[[str], None], *, new: bool = False
 ) -> str:
-    """Give the passphrase of a home; `new` asks for it twice at a prompt. VaultError when there is none to be had."""
+    """Give the passphrase of a home; `new` asks for it twice at a prompt. Locked when there is none to be had."""
     named = file or _named(environment)
     if named is not None:
         return read_passphrase(named, warn)
@@ -32,7 +32,7 @@ def find_passphrase(
         message = (
             "The vault needs its passphrase and no terminal is there to ask on: name a file with --passphrase-file."
         )
-        raise VaultError(message)
+        raise Locked(message)
     return ask_new_passphrase() if new else _not_empty(getpass.getpass("Passphrase: "), "the prompt")
 
 
@@ -46,21 +46,21 @@ def ask_new_passphrase() -> str:
 
 
 def read_passphrase(file: Path, warn: Callable[[str], None]) -> str:
-    """Read a passphrase file; one newline at its end does not belong to it. VaultError when it cannot be used."""
+    """Read a passphrase file; one newline at its end does not belong to it. Locked when it cannot be used."""
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             content = opened.read(65_536)
     except OSError as error:
         message = f"The passphrase file {file} cannot be read ({error.strerror}): name another with --passphrase-file."
-        raise VaultError(message) from None
+        raise Locked(message) from None
     if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
         warn(f"the passphrase file {file} can be read by others; run `chmod 600 {file}`.")
     try:
         text = content.decode()
     except UnicodeDecodeError:
         message = f"The passphrase file {file} is not UTF-8 text: write the passphrase into it with an editor."
-        raise VaultError(message) from None
+        raise Locked(message) from None
     return _not_empty(text.removesuffix("\n").removesuffix("\r"), f"the file {file}")
 
 
@@ -88,5 +88,5 @@ def _from_keyring(home: Path) -> str | None:
 def _not_empty(passphrase: str, source: str) -> str:
     if not passphrase:
         message = f"The passphrase from {source} is empty: a vault needs one."
-        raise VaultError(message)
+        raise Locked(message)
     return passphrase

@@ -59,6 +59,14 @@ class VaultError(InvestBotError):
     exit_code = 77
 
 
+class Locked(VaultError):
+    """There is no passphrase to be had; nothing is broken."""
+
+
+class WrongPassphrase(Locked):
+    """The passphrase does not open the vault."""
+
+
 class LedgerError(InvestBotError):
     """The ledger cannot be read or written; without a ledger there is no trading."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from investbot.bootstrap.home import Home, InstanceHome
 from investbot.bootstrap.instance import flatten_stopped
-from investbot.domain.errors import TryAgain, UnknownInstance, VaultError
+from investbot.domain.errors import LedgerError, TryAgain, UnknownInstance
 from tests.integration.instance_homes import (
     KEY,
     ending,
@@ -255,7 +255,7 @@ def test_a_running_instance_is_not_flattened_behind_its_back(home: Home, alpha: 
             flatten_stopped(home.path, "alpha", KEY)
     with pytest.raises(UnknownInstance):
         flatten_stopped(home.path, "beta", KEY)
-    with pytest.raises(VaultError):
+    with pytest.raises(LedgerError):
         flatten_stopped(home.path, "alpha", bytes(32))
 
 

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from investbot.domain.errors import InvestBotError, LedgerError, VaultError
+from investbot.domain.errors import LedgerError
 
 _PAGE = 4096
 _SALT = 16
@@ -18,7 +18,7 @@ _ENTROPY_FLOOR = 7.8
 """Bits a byte: 4096 encrypted bytes measure 7.95 ± 0.01, text and programs far less."""
 
 
-def diagnose(path: Path, key: bytes | bytearray) -> InvestBotError:
+def diagnose(path: Path, key: bytes | bytearray) -> LedgerError:
     """Look at the raw file and say what is wrong with it: the error to raise, never the key."""
     try:
         size = path.stat().st_size
@@ -33,7 +33,11 @@ def diagnose(path: Path, key: bytes | bytearray) -> InvestBotError:
         return LedgerError(f"{path} is not a ledger of InvestBot.")
     if _any_page_fits(head, key) or size % _PAGE:
         return LedgerError(f"The ledger {path} is damaged; put its last good copy in its place.")
-    return VaultError(f"The key does not open the ledger {path}: it is the key of another instance.")
+    # The key is always the instance's own, from the vault: it is the file that is wrong, never what the operator typed.
+    return LedgerError(
+        f"The ledger {path} is damaged or another instance's: its key does not open it; "
+        "put its last good copy in its place."
+    )
 
 
 def _entropy(block: bytes) -> float:

@@ -12,7 +12,7 @@ from investbot.domain.errors import InvariantError
 def inspect(path: Path, key: Key) -> list[str]:
     """Say what is wrong with a ledger, one sentence each; nothing when all is well. Safe beside a running writer.
 
-    VaultError or LedgerError when it does not even open.
+    LedgerError when it does not even open.
     """
     connection = sqlcipher.connect(path, key, read_only=True)
     try:

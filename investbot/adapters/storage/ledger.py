@@ -57,7 +57,7 @@ class SqlcipherLedger:
     def open(cls, path: Path, key: Key) -> Self:
         """Open a ledger that is there, bringing an older schema up to date first.
 
-        VaultError for a key that does not fit, LedgerError for what is not a whole ledger of this program.
+        LedgerError for a key that does not fit and for what is not a whole ledger of this program.
         """
         connection = open_current(path, key)
         try:

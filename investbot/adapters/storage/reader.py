@@ -67,7 +67,7 @@ class SqlcipherReader:
 
     @classmethod
     def open(cls, path: Path, key: Key) -> Self:
-        """Open a ledger that is there; VaultError for a wrong key, LedgerError for a wrong or an older file."""
+        """Open a ledger that is there; LedgerError for a wrong key and for a wrong or an older file."""
         connection = sqlcipher.connect(path, key, read_only=True)
         try:
             found = schema.demand_known(connection, path)

@@ -68,7 +68,7 @@ def create(path: Path, key: Key) -> Connection:
 def connect(path: Path, key: Key, *, read_only: bool = False) -> Connection:
     """Open a file that is there; `read_only` may stand beside a running writer and cannot change a row.
 
-    VaultError for a key that does not fit, LedgerError for anything that is not a whole ledger of InvestBot.
+    LedgerError for a key that does not fit and for anything that is not a whole ledger of InvestBot.
     """
     _demand_file(path, tighten=not read_only)
     connection = _open(path, key)

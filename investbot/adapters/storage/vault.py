@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from investbot.adapters.storage import vault_file
 from investbot.adapters.storage.vault_file import Box, KdfCost, Slots, VaultFile
-from investbot.domain.errors import AlreadyExists, VaultError
+from investbot.domain.errors import AlreadyExists, VaultError, WrongPassphrase
 
 _KEY_BYTES = 32
 _SALT_BYTES = 16
@@ -51,13 +51,13 @@ class Vault:
 
     @staticmethod
     def unlock(path: Path, passphrase: str) -> OpenVault:
-        """Open a vault; VaultError when the passphrase is wrong or the file is missing or damaged."""
+        """Open a vault; WrongPassphrase, or VaultError when the file is missing or damaged."""
         vault = vault_file.load(path)
         kek = _derive(passphrase, vault.salt, vault.cost)
         try:
             _open(kek, vault.fleet.current, _FLEET)
         except InvalidTag:
-            raise VaultError("The passphrase does not open this vault.") from None
+            raise WrongPassphrase("The passphrase does not open this vault.") from None
         return OpenVault(path, kek, vault)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from investbot.doctor.host import Host
 from investbot.doctor.issue import Issue, Level
-from investbot.domain.errors import InvestBotError
+from investbot.domain.errors import InvestBotError, Locked
 
 NAME = "ledgers"
 
@@ -15,13 +15,13 @@ def check(host: Host) -> list[Issue]:
     if not names:
         return [Issue(NAME, Level.OK, "there are no instances")]
     if host.inspect_ledger is None:
-        what = f"{len(names)} not looked at without the passphrase"
-        fix = "investbot doctor --passphrase-file FILE"
-        return [Issue(NAME, Level.WARNING, what, "damage would go unnoticed", fix)]
+        return [_unseen(names)]
     found: list[Issue] = []
     for name in names:
         try:
             sentences = host.inspect_ledger(name)
+        except Locked:
+            return [_unseen(names)]
         except InvestBotError as error:
             sentences = [str(error)]
         why = f"{name} cannot trade without a whole ledger, and its figures cannot be trusted"
@@ -30,3 +30,8 @@ def check(host: Host) -> list[Issue]:
             for sentence in sentences
         ]
     return found or [Issue(NAME, Level.OK, f"{len(names)} are whole and agree with their events")]
+
+
+def _unseen(names: list[str]) -> Issue:
+    what = f"{len(names)} not looked at without the passphrase"
+    return Issue(NAME, Level.WARNING, what, "damage would go unnoticed", "investbot doctor --passphrase-file FILE")

@@ -8,7 +8,7 @@ from pathlib import Path
 from investbot.config.instance import INSTANCE_FILE
 from investbot.doctor.host import Host
 from investbot.doctor.issue import Issue, Level
-from investbot.domain.errors import VaultError
+from investbot.domain.errors import Locked, VaultError, WrongPassphrase
 
 NAME = "orphans"
 
@@ -17,6 +17,10 @@ def check(host: Host) -> list[Issue]:
     """Compare the folders of instances with the names in the vault."""
     try:
         keys = set(host.vault_names())
+    except Locked as error:
+        why = "keys and ledgers cannot be compared"
+        level = Level.ERROR if isinstance(error, WrongPassphrase) else Level.WARNING
+        return [Issue(NAME, level, str(error).rstrip("."), why, "investbot doctor --passphrase-file FILE")]
     except VaultError as error:
         why = "without it no ledger opens"
         return [Issue(NAME, Level.ERROR, str(error).rstrip("."), why, _copy(host.vault_file))]

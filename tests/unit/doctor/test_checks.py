@@ -23,7 +23,7 @@ from investbot.doctor.checks import (
 )
 from investbot.doctor.host import Disk, Host
 from investbot.doctor.issue import Issue, Level
-from investbot.domain.errors import LedgerError, VaultError
+from investbot.domain.errors import LedgerError, Locked, VaultError, WrongPassphrase
 from tests.unit.doctor.builders import GIB, NOW, make_file, make_home, make_host, make_instance
 
 MIB = 2**20
@@ -265,6 +265,23 @@ def test_whole_ledgers_are_well(home: Path) -> None:
 
 def test_no_instances_need_no_passphrase(tmp_path: Path) -> None:
     only(ledgers.check(make_host(make_home(tmp_path), inspect_ledger=None)), Level.OK, "no instances")
+
+
+def test_ledgers_are_not_looked_at_with_a_wrong_passphrase(home: Path) -> None:
+    def refuse(_: str) -> list[str]:
+        raise WrongPassphrase("The passphrase does not open this vault.")
+
+    issue = only(ledgers.check(make_host(home, inspect_ledger=refuse)), Level.WARNING, "2 not looked at")
+    assert issue.fix == "investbot doctor --passphrase-file FILE"
+
+
+@pytest.mark.parametrize(("error", "level"), [(Locked, Level.WARNING), (WrongPassphrase, Level.ERROR)])
+def test_a_mistyped_passphrase_is_not_taken_for_a_damaged_vault(home: Path, error: type[Locked], level: Level) -> None:
+    def refuse() -> list[str]:
+        raise error("The passphrase is missing or wrong.")
+
+    issue = only(orphans.check(make_host(home, vault_names=refuse)), level, "missing or wrong |")
+    assert issue.fix == "investbot doctor --passphrase-file FILE"
 
 
 def test_ledgers_are_not_looked_at_without_the_passphrase(home: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from investbot.adapters.storage import copies, secrets
 from investbot.adapters.storage.inspection import inspect
 from investbot.adapters.storage.ledger import SqlcipherLedger
-from investbot.domain.errors import AlreadyExists, LedgerError, VaultError
+from investbot.domain.errors import AlreadyExists, LedgerError
 from tests.unit.adapters.storage.samples import KEY, OTHER_KEY, START, Story, filled
 
 
@@ -45,7 +45,7 @@ def test_a_copy_under_a_new_key_opens_with_that_key_only(path: Path) -> None:
     target = path.with_name("rotated")
     copies.copy_verified(path, KEY, target, new_key=OTHER_KEY)
     assert inspect(target, OTHER_KEY) == []
-    with pytest.raises(VaultError):
+    with pytest.raises(LedgerError, match="another instance"):
         inspect(target, KEY)
 
 
@@ -136,6 +136,6 @@ def test_a_copy_into_a_folder_that_is_not_there_gets_one_sentence(path: Path) ->
 
 
 def test_a_copy_needs_the_right_key(path: Path) -> None:
-    with pytest.raises(VaultError):
+    with pytest.raises(LedgerError, match="another instance"):
         copies.copy_verified(path, OTHER_KEY, path.with_name("final.copy"))
     assert names(path.parent) == ["ledger.db"]

@@ -193,9 +193,9 @@ def test_an_encrypted_database_of_another_program_gets_one_sentence(tmp_path: Pa
 
 def test_a_wrong_key_gets_one_sentence_without_the_key(path: Path) -> None:
     for error in openings(path, OTHER_KEY):
-        assert type(error) is VaultError
-        assert error.exit_code == 77
-        assert str(error).endswith("it is the key of another instance.")
+        assert type(error) is LedgerError
+        assert error.exit_code == 74
+        assert "is damaged or another instance's: its key does not open it" in str(error)
         leaves_no_key(error, OTHER_KEY)
     leaves_no_key(openings(path, b"\xff" * 32)[0], b"\xff" * 32)
 
@@ -215,7 +215,7 @@ def test_a_broken_first_page_is_told_from_a_wrong_key(path: Path) -> None:
         assert "is damaged" in str(error)
         leaves_no_key(error, KEY)
     for error in openings(path, OTHER_KEY):
-        assert type(error) is VaultError
+        assert "another instance's" in str(error)
 
 
 def test_a_broken_page_further_on_is_found_when_it_is_read(path: Path) -> None:
@@ -241,7 +241,7 @@ def test_nothing_is_said_on_the_terminal_by_the_library(path: Path) -> None:
         "except Exception as error: print(type(error).__name__)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("VaultError\n", "")
+    assert (done.stdout, done.stderr) == ("LedgerError\n", "")
 
 
 def test_a_ledger_held_by_another_writer_gets_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
