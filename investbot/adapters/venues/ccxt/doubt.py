@@ -84,6 +84,13 @@ def never_sent(error: Exception) -> bool:
     return isinstance(cause, unreached) or type(cause).__name__ == "gaierror"
 
 
+def behind(error: Exception) -> Exception:
+    """Give the venue's own error where ccxt tripped over something while it dealt with that."""
+    own: type[Exception] = importlib.import_module("ccxt.base.errors").BaseError
+    first = error.__context__
+    return first if isinstance(first, own) and not isinstance(error, own) else error
+
+
 def definite(error: Exception) -> bool:
     """Tell whether the venue itself has read the request and refused it with a reason ccxt knows."""
     errors: Any = importlib.import_module("ccxt.base.errors")

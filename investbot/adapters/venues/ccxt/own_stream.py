@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from investbot.adapters.venues.ccxt.caller import Caller
-from investbot.adapters.venues.ccxt.doubt import Asked
+from investbot.adapters.venues.ccxt.doubt import Asked, behind
 from investbot.adapters.venues.ccxt.failures import failures
 from investbot.domain.errors import VenueError, VenueUnavailable
 from investbot.domain.order import Fill
@@ -16,6 +16,8 @@ from investbot.ports.trading import VenueOrder
 
 FIRST_S, MOST_S = 5.0, 60.0
 """Seconds before a stream that broke is tried again: at first, and at most."""
+LOOK_S = 1.0
+"""Seconds between two looks for an end of the stream that ccxt kept to itself."""
 News = VenueOrder | Fill
 
 
@@ -78,6 +80,16 @@ class OwnStream:
         for name, word in known.items():
             if self._exchange.has.get(word):
                 self._tasks += [asyncio.create_task(self._watch(name, symbol)) for symbol in self._symbols]
+        self._tasks.append(asyncio.create_task(self._overhear()))
+
+    async def _overhear(self) -> None:
+        """Break off when the venue ends the stream and ccxt tells nobody: its error waits in the socket's client."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for client in list(self._exchange.clients.values()):
+                for error in client.rejections.values():
+                    self._queue.put_nowait(self._caller.translated(error, Asked.READ))
+                    return
 
     async def _watch(self, name: str, symbol: str | None) -> None:
         """Put what one subscription tells into the queue until it breaks."""
@@ -93,7 +105,7 @@ class OwnStream:
                 self._queue.put_nowait(error)
                 return
             except failures() as error:
-                self._queue.put_nowait(self._caller.translated(error, Asked.READ))
+                self._queue.put_nowait(self._caller.translated(behind(error), Asked.READ))
                 return
             if news:
                 self._queue.put_nowait(news)

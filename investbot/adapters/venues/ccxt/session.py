@@ -19,6 +19,8 @@ from investbot.adapters.venues.ccxt.loader import exchange_class, make_exchange
 from investbot.adapters.venues.ccxt.secrecy import Keys
 from investbot.domain.errors import AuthFailed, ConfigError, DataError, VenueUnavailable
 
+LONGEST_SILENCE_MS = 15_000
+"""Milliseconds between two pings of a private stream; two that are missed end it."""
 _NO_CONTENT = 204
 
 
@@ -43,6 +45,18 @@ async def load_trading_markets(exchange: Any, symbols: Iterable[str]) -> None:
     for symbol in sorted(wanted - {market["symbol"] for market in found}):
         raise DataError(f"{exchange.id} has no market {symbol}: see market.symbols.")
     exchange.set_markets(found)
+    exchange.currencies = Currencies(exchange.currencies)
+
+
+class Currencies(dict[str, Any]):
+    """The currencies of the markets traded, and a plain entry for any other.
+
+    News of the account name others too (a human's market, a fee in a third coin), and ccxt ends the socket's reader
+    without a word over one that it does not know.
+    """
+
+    def __missing__(self, code: str) -> dict[str, Any]:
+        return {"id": code, "code": code, "precision": None, "networks": {}}
 
 
 def private_stream(exchange: Any) -> bool:
@@ -61,9 +75,10 @@ def _make(name: str, settings: Mapping[str, Any], keys: Keys, *, sandbox: bool) 
         kind = type(error).__name__
         raise ConfigError(f"The settings in venue.ccxt are not what {name} takes ({keys.clean(kind)}).") from None
     exchange.options["maxRetriesOnFailure"] = 0
+    exchange.streaming["keepAlive"] = min(exchange.streaming.get("keepAlive") or LONGEST_SILENCE_MS, LONGEST_SILENCE_MS)
     exchange.enableLastHttpResponse = False
     demand_json(exchange)
-    _allow_no_content(exchange)
+    _judge_emptiness(exchange)
     if sandbox:
         _to_sandbox(exchange, settings)
     _check_keys(exchange, keys)
@@ -88,6 +103,8 @@ def _stream_class(name: str) -> Any:
 
 def _only_spot(exchange: Any, settings: Mapping[str, Any]) -> None:
     exchange.has["fetchCurrencies"] = False
+    if "fetchMargins" in exchange.options:
+        exchange.options["fetchMargins"] = False
     asked = settings.get("options")
     kinds = exchange.options.get("fetchMarkets")
     if isinstance(kinds, dict) and "types" in kinds and not (isinstance(asked, dict) and "fetchMarkets" in asked):
@@ -121,12 +138,16 @@ def _silence() -> logging.Logger:
     return silent
 
 
-def _allow_no_content(exchange: Any) -> None:
-    """Let 204 be an answer: some venues say no more to a cancel."""
+def _judge_emptiness(exchange: Any) -> None:
+    """Let 204 be an answer, for some venues say no more to a cancel; but not {}, which ccxt takes for an empty list."""
     strict = exchange.handle_http_status_code
+
+    bad_response: type[Exception] = importlib.import_module("ccxt.base.errors").BadResponse
 
     def check_body(code: int, reason: str, url: str, method: str, body: str) -> None:
         if code != _NO_CONTENT:
             strict(code, reason, url, method, body)
+            if "".join(body.split()) == "{}":
+                raise bad_response(f"{code} with nothing in it")
 
     exchange.handle_http_status_code = check_body

@@ -79,6 +79,7 @@ class CcxtTrading:
         self._limiter = RateLimiter(name, path, self._told.weight_per_minute, clock.monotonic, sleep)
         self._breaker = Breaker(name, clock.monotonic, jitter)
         self._instruments: dict[str, Instrument] = {}
+        self._held = False
         self._exchange: Any = None
         self._caller: Caller | None = None
         self._orders: OwnOrders | None = None
@@ -104,7 +105,7 @@ class CcxtTrading:
         try:
             await caller.sync(self._sleep)
             await caller.ask("load_markets", own=partial(load_trading_markets, exchange, instruments))
-            balances(await caller.ask("fetch_balance"))
+            await self.balances()
             self._orders = OwnOrders(caller, exchange.has, exchange.markets, self._told)
         except BaseException:
             await self.close()
@@ -172,8 +173,12 @@ class CcxtTrading:
         return await self._reading().fills(self._instrument(symbol), since_trade_id, since)
 
     async def balances(self) -> Mapping[str, Balance]:
-        """What the account has, by currency."""
-        return balances(await self._asking().ask("fetch_balance"))
+        """What the account has, by currency; an answer without any, where there were some, is none."""
+        held = balances(await self._asking().ask("fetch_balance"))
+        if self._held and not held:
+            raise VenueUnavailable(f"{self._name} suddenly tells of no currency at all.")
+        self._held = bool(held)
+        return held
 
     async def rights(self) -> KeyRights:
         """What the key may do; None where the venue does not tell."""

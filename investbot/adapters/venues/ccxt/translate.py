@@ -188,6 +188,8 @@ def fee_of(answer: Mapping[str, Any], instrument: Instrument) -> tuple[Decimal, 
     parts = [part for part in (answer.get("fees") or [single]) if isinstance(part, Mapping)]
     sums: dict[str, Decimal] = {}
     for part in parts:
+        if part.get("cost") is None and part.get("currency"):
+            raise VenueUnavailable("The venue told of a fee without its amount.")
         if part.get("cost") is not None:
             currency = str(part.get("currency") or instrument.quote)
             sums[currency] = sums.get(currency, _NOUGHT) + number(part["cost"], "fee")
@@ -202,11 +204,16 @@ def balances(answer: object) -> dict[str, Balance]:
     """Read what an account holds; VenueUnavailable where that is no balance or a number in it is none."""
     if not isinstance(answer, Mapping) or not isinstance(answer.get("total"), Mapping):
         raise VenueUnavailable("The venue told no balances.")
+    info = answer.get("info")
+    if not info or (isinstance(info, list) and not all(map(_is_map, info))):
+        raise VenueUnavailable("The venue told nothing of the account.")
     free, used, total = (answer.get(part) or {} for part in ("free", "used", "total"))
     held: dict[str, Balance] = {}
     for currency, whole in total.items():
         known, locked = free.get(currency), used.get(currency)
         if known is None and whole is None:
+            if locked is not None:
+                raise VenueUnavailable(f"The venue does not tell how much {currency} is free.")
             continue
         kept = number(locked or 0, f"locked {currency}")
         loose = number(whole, f"total {currency}") - kept if known is None else number(known, f"free {currency}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from investbot.adapters.venues.ccxt.doubt import Absent, Asked, accepted, limit_met, never_sent, verdict
+from investbot.adapters.venues.ccxt.doubt import Absent, Asked, accepted, behind, limit_met, never_sent, verdict
 from investbot.domain.errors import (
     AuthFailed,
     OrderRejected,
@@ -119,6 +119,17 @@ def test_a_connection_that_broke_may_have_sent_it(cause: Exception | None) -> No
     error = errors.ExchangeNotAvailable("binance POST")
     error.__cause__ = cause
     assert not never_sent(error)
+
+
+def test_a_parser_that_trips_over_a_refusal_does_not_hide_it() -> None:
+    refusal, trip = errors.AuthenticationError("binance no"), KeyError("spot")
+    assert behind(trip) is trip
+    trip.__context__ = refusal
+    assert behind(trip) is refusal
+    refusal.__context__ = errors.ExchangeError("x")
+    assert behind(refusal) is refusal
+    trip.__context__ = ValueError("x")
+    assert behind(trip) is trip
 
 
 def test_patience_is_as_long_as_the_venue_says() -> None:

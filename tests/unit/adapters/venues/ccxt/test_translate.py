@@ -219,6 +219,7 @@ def test_fees_in_base_quote_or_a_third_coin(change: dict[str, Any], fee: str, cu
         trade(amount="NaN"),
         trade(timestamp=None),
         trade(fees=[{"cost": "x", "currency": "BTC"}]),
+        trade(fees=[{"cost": None, "currency": "BTC"}]),
     ],
 )
 def test_a_trade_that_makes_no_sense_is_no_answer(answer: object) -> None:
@@ -228,7 +229,7 @@ def test_a_trade_that_makes_no_sense_is_no_answer(answer: object) -> None:
 
 def test_balances_are_read() -> None:
     told = {
-        "info": {},
+        "info": {"any": "thing"},
         "free": {"BTC": "0.1", "USDT": None, "ETH": "3"},
         "used": {"BTC": "0.2", "USDT": "5", "ETH": None},
         "total": {"BTC": "0.3", "USDT": "12.5", "ETH": "3", "XRP": None},
@@ -241,7 +242,18 @@ def test_balances_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, [], "", {}, {"total": None}, {"total": {"BTC": "NaN"}, "free": {"BTC": "NaN"}}]
+    "answer",
+    [
+        None,
+        [],
+        "",
+        {},
+        {"total": None},
+        {"total": {}, "info": {}},
+        {"total": {}, "info": ["a", 7]},
+        {"total": {"BTC": "NaN"}, "free": {"BTC": "NaN"}, "info": {"x": 1}},
+        {"total": {"BTC": None}, "free": {"BTC": None}, "used": {"BTC": "0"}, "info": {"x": 1}},
+    ],
 )
 def test_what_is_no_balance_is_no_answer(answer: object) -> None:
     with pytest.raises(VenueUnavailable):
@@ -250,7 +262,8 @@ def test_what_is_no_balance_is_no_answer(answer: object) -> None:
 
 def test_what_is_no_list_is_no_answer() -> None:
     assert rows([1], "orders") == [1]
-    for answer in ({}, "text", None):
+    others: list[object] = [{}, "text", None]
+    for answer in others:
         with pytest.raises(VenueUnavailable, match=r"no list of orders\.$"):
             rows(answer, "orders")
 
