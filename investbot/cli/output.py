@@ -125,14 +125,17 @@ class Output:
         if self.is_json:
             self.value(list(lines))
         for each in lines:
-            sentence = each["message"]
-            if not sentence.startswith(each["name"]):
-                sentence = f"{each['name']}: {sentence}"
+            sentence = named(each["name"], each["message"])
             if each["exit_code"]:
                 print(sentence, file=sys.stderr)
             elif self.face is Face.HUMAN:
                 print(sentence)
         return max((each["exit_code"] for each in lines), default=0)
+
+
+def named(name: str, sentence: str) -> str:
+    """Put an instance's name before a sentence that does not begin with it."""
+    return sentence if sentence.startswith((f"{name} ", f"{name}:")) else f"{name}: {sentence}"
 
 
 def label(column: str) -> str:

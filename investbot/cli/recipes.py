@@ -11,10 +11,11 @@ from investbot.cli.amounts import amount
 from investbot.cli.fleet import profile_folders
 from investbot.cli.session import Session
 from investbot.cli.times import wall_clock
-from investbot.domain.errors import ConfigError
+from investbot.domain.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from investbot.config.instance import InstanceConfig
+    from investbot.config.profile import Profile
 
 DEFAULT_CAPITAL = "500"
 
@@ -38,7 +39,10 @@ def money(text: str) -> Decimal:
 
 
 def resolve(session: Session, name: str, profile: str, capital: Decimal, changes: Changes) -> InstanceConfig:
-    """Find and read a profile, lay the changes over it, and make it an instance's; ConfigError, UsageError."""
+    """Find and read a profile, lay the changes over it, and make it an instance's.
+
+    ConfigError, UsageError; DataError for a symbol that a replay has no candles of.
+    """
     from investbot.config.instance import new_instance, set_values
     from investbot.config.loading import find_profile, load_profile
     from investbot.config.writer import value
@@ -51,5 +55,17 @@ def resolve(session: Session, name: str, profile: str, capital: Decimal, changes
     if changes.symbols:
         assignments.insert(0, f"market.symbols={value(list(changes.symbols))}")
     loaded = load_profile(path, search, session.environment)
+    _demand_candles(loaded, changes)
     config = new_instance(name, loaded, path.stem, capital, wall_clock())
     return set_values(config, assignments) if assignments else config
+
+
+def _demand_candles(profile: Profile, changes: Changes) -> None:
+    """Refuse a symbol of the line that none of a replay's files is for, unless the line changes the venue as well."""
+    files = profile.venue.replay.files
+    if profile.venue.name != "replay" or not files or any(each.startswith("venue.") for each in changes.values or ()):
+        return
+    for symbol in changes.symbols or ():
+        if "/" in symbol and symbol not in files:
+            message = f"The replay has no candles of {symbol}; venue.replay.files holds {', '.join(files)}."
+            raise DataError(message)

@@ -171,8 +171,11 @@ def test_a_symbol_the_venue_lacks_is_65(cli: Cli, folder: Path) -> None:
         encoding="utf-8",
     )
     result = cli("create", "gamma", "--profile", "two.toml", "--symbol", "DOGE/USDT")
-    assert result.code in {65, 78}
-    assert "DOGE/USDT" in result.err
+    assert (result.code, result.err.count("\n")) == (65, 1), result.err
+    assert "no candles of DOGE/USDT" in result.err
+    assert_untouched(folder)
+    files = f"venue.replay.files={{ 'DOGE/USDT' = '{folder / 'good.csv'}' }}"
+    assert cli("create", "doge", "--profile", "two.toml", "--symbol", "DOGE/USDT", "--set", files).code == 0
     assert cli("create", "gamma", "--profile", "two.toml").code == 0
 
 

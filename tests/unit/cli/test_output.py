@@ -100,6 +100,11 @@ def test_a_sentence_that_names_the_instance_is_left_alone(capsys: pytest.Capture
     assert capsys.readouterr().err == "alpha is FATAL.\n"
 
 
+def test_a_file_called_like_the_instance_does_not_hide_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Output().lines([line("alpha", "alpha.csv: line 2: a price is not finite.", 65)]) == 65
+    assert capsys.readouterr().err == "alpha: alpha.csv: line 2: a price is not finite.\n"
+
+
 def test_an_ending_goes_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:
     assert Output().ended("done.", 0) == 0
     assert Output().ended("failed.", 78) == 78
