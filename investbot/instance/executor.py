@@ -97,6 +97,14 @@ class Executor:
         orders = self.floor.orders.open
         await self.floor.turns.until(lambda: not any(own.busy for own in orders.values()))
 
+    async def until(self, check: Callable[[], bool], seconds: float) -> None:
+        """Wait until `check` of the engine's state is true, at most so many seconds by the wall."""
+        waiting = self._beside(self.floor.turns.until(check), "until")
+        late = self._beside(self._late(seconds), "late")
+        await asyncio.wait((waiting, late), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        late.cancel()
+
     async def close(self) -> None:
         """Stop all work, then let go of the venue; what was under way is found out at the next start."""
         self._closed = True
@@ -181,6 +189,9 @@ class Executor:
                 _ = self._beside(self._later(name, work), name)
 
         self._beside(work(), name).add_done_callback(again)
+
+    async def _late(self, seconds: float) -> None:
+        await self.floor.pace.sleep(seconds)
 
     async def _later(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self.floor.pace.sleep(_BROKEN_S)

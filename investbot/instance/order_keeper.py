@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from dataclasses import replace
 from decimal import Decimal
 
 from investbot.domain.errors import AuthFailed, OrderRejected, RateLimited, VenueError, VenueUnavailable
-from investbot.domain.market import MINUTE
+from investbot.domain.market import DAY, HOUR, MINUTE, Millis
 from investbot.domain.order import DONE, Fill, OrderReport, OrderState, OrderType, Side, TimeInForce
 from investbot.instance.floor import Floor
 from investbot.instance.own_orders import OwnOrder
@@ -19,8 +20,8 @@ _LOOK_S, _MOST_LOOK_S = 0.25, 4.0
 """The shortest and the longest pause between two looks at an order that is about to change, in seconds."""
 _LOOKS = 6
 """Looks at an order that was withdrawn before it is withdrawn again; fewest looks at one that seems absent."""
-_MARGIN = MINUTE
-"""By how much a venue's clock may be behind ours when it stamps fills, in milliseconds."""
+_MARGINS = (MINUTE, HOUR, DAY)
+"""How long before an order was decided its fills are looked for, in milliseconds, look by look: clocks differ."""
 NEVER_ACCEPTED = "never accepted"
 
 
@@ -156,7 +157,7 @@ class OrderKeeper:
 
     async def _absent(self) -> None:
         """Conclude that the venue does not have the order, unless a fill of it says otherwise."""
-        if await self._fills(self._own.venue_order_id):
+        if await self._fills(self._own.venue_order_id, DAY):
             _LOG.error("order_unknown_but_filled", extra={"fields": {"order_id": self._order.order_id}})
         if self._own.done:
             return
@@ -168,17 +169,17 @@ class OrderKeeper:
 
     async def _look(self) -> None:
         """Look what became of the order, until order and fills tell the same story."""
-        pauses = self._looks()
+        pauses, margins = self._looks(), itertools.chain(_MARGINS, itertools.repeat(DAY))
         while not self._own.done:
             found = await self._floor.ask(lambda: self._venue.lookup(self._order))
             if found is None:
                 await self._find()
                 return
-            if await self._learn(found):
+            if await self._learn(found, next(margins)):
                 return
             await self._floor.pace.sleep(pauses.next())
 
-    async def _learn(self, found: VenueOrder) -> bool:
+    async def _learn(self, found: VenueOrder, margin: Millis = MINUTE) -> bool:
         """Take in what the venue tells, fills first; False when it tells of fills that it does not show yet."""
         own = self._own
         if not own.accepted:
@@ -186,7 +187,7 @@ class OrderKeeper:
             own.venue_order_id = found.venue_order_id
             self._say(OrderState.ACKNOWLEDGED)
         if found.filled > own.filled:
-            await self._fills(found.venue_order_id)
+            await self._fills(found.venue_order_id, margin)
         if own.filled < found.filled:
             return False
         if found.report.state in DONE and not own.done:
@@ -200,10 +201,10 @@ class OrderKeeper:
         state = OrderState.CANCELLED if partly else report.state
         return replace(report, order_id=self._order.order_id, state=state)
 
-    async def _fills(self, venue_order_id: str | None) -> list[Fill]:
+    async def _fills(self, venue_order_id: str | None, margin: Millis) -> list[Fill]:
         """Tell the engine what it does not know yet of the order's fills."""
         order = self._order
-        since = order.placed_at - _MARGIN
+        since = order.placed_at - margin
         pairs = await self._floor.ask(lambda: self._venue.fills(order.symbol, None, since))
         fresh = self._own.take(
             fill

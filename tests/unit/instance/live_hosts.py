@@ -224,6 +224,11 @@ class LiveHost:
         self.journal.add(events)
         self.market.committed([event for _, event in self.journal.commit()])
 
+    def keep_applied(self, event: e.Event) -> None:
+        """Let the engine have decided something that it would not."""
+        self.engine.apply(event)
+        self.keep([event])
+
     def feed(self, *candles: Candle) -> None:
         """Let candles close."""
         for candle in candles:
@@ -241,8 +246,8 @@ class LiveHost:
         self.alive = False
         self.market.hear(None)
         self._begun.cancel()
-        await asyncio.wait((self._begun,))
         await self.market.executor.close()
+        await asyncio.wait((self._begun,))
         await self.hurry.breathe()
 
     def of(self, kind: type[Any]) -> list[Any]:
@@ -279,12 +284,13 @@ def protected(host: LiveHost) -> bool:
     return stops == held or holding.stop_refused
 
 
-def agrees(host: LiveHost) -> None:
+def agrees(host: LiveHost, *others: LiveHost) -> None:
     """See that ledger and exchange tell the same: orders, fills, fees, none doubled."""
     placed = {event.order.client_order_id: event.order for event in host.of(e.OrderPlaced)}
     sent = [name for name in host.venue.books.sent if name]
     assert len(sent) == len(set(sent)), "an order was doubled"
-    assert {name for name in sent if name.startswith("ib")} <= set(placed)
+    known = {event.order.client_order_id for each in (host, *others) for event in each.of(e.OrderPlaced)}
+    assert {name for name in sent if name.startswith("ib")} <= known
     booked = {}
     for event in host.of(e.OrderFilled):
         assert event.trade_id not in booked, "a fill was booked twice"
