@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from investbot.domain.errors import ConfigError
 from investbot.domain.market import Millis
 from investbot.ports.trading import Capabilities
 
@@ -93,7 +94,10 @@ def known_exchanges() -> tuple[str, ...]:
 
 
 def oddities(name: str, **changes: Any) -> Oddities:
-    """Tell what an exchange can do; `changes` (an operator's or a test's) win over the table."""
+    """Tell what an exchange can do; `changes` (an operator's or a test's) win; ConfigError for a word not known."""
+    unknown = sorted(changes.keys() - _tables()["default"].keys())
+    if unknown:
+        raise ConfigError(f"venue.ccxt.options.capabilities has no {unknown[0]}; take it out of the instance's file.")
     told = {**_tables()["default"], **_tables().get(name, {}), **changes}
     told["stop_limit_band"] = Decimal(str(told["stop_limit_band"]))
     for word in ("lookup_lists", "revoked"):

@@ -50,8 +50,8 @@ class CcxtTrading:
     """One account of one exchange.
 
     `settings` go to the ccxt class as they are, `keys` have ccxt's names and stay in memory, `limits` is the folder
-    of the request limits that all instances of a home share, `changes` win over capabilities.toml. `clock` tells the
-    venue's time after `connect`. RateLimited and VenueUnavailable out of `submit` mean that no order was made.
+    of the request limits that all instances of a home share; `options.capabilities` of the settings and `changes` win
+    over capabilities.toml. `clock` tells the venue's time after `connect`. RateLimited and VenueUnavailable out of `submit` mean that no order was made.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class CcxtTrading:
         self._sleep = sleep
         self._jitter = jitter
         self._monotonic = clock.monotonic
-        self._told = oddities(name, **(changes or {}))
+        self._told = oddities(name, **{**_capabilities(self._settings), **(changes or {})})
         path = None if limits is None else bucket_path(limits, name, keys)
         self._limiter = RateLimiter(name, path, self._told.weight_per_minute, clock.monotonic, sleep)
         self._breaker = Breaker(name, clock.monotonic, jitter)
@@ -270,6 +270,13 @@ class CcxtTrading:
         symbol = str(row.get("symbol")) if isinstance(row, Mapping) else ""
         instrument = self._instruments.get(symbol)
         return instrument if instrument and in_market(row, self._exchange.markets[symbol]) else None
+
+
+def _capabilities(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Find what an operator says that the venue can or cannot do."""
+    options = settings.get("options")
+    told = options.get("capabilities") if isinstance(options, Mapping) else None
+    return dict(told) if isinstance(told, Mapping) else {}
 
 
 def _same(sent: str | None, wanted: str | None) -> bool:

@@ -4,7 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.ccxt.capabilities import known_exchanges, oddities
+from investbot.adapters.venues.ccxt.trading import CcxtTrading
+from investbot.domain.errors import ConfigError
 
 NAMED = {"binance", "coinbase", "kraken", "bybit", "okx", "kucoin", "alpaca"}
 
@@ -37,8 +40,18 @@ def test_of_an_unknown_exchange_little_is_believed() -> None:
 def test_changes_win_over_the_table() -> None:
     told = oddities("binance", stop_market=False, stop_limit_band="0.02", weight_per_minute=60)
     assert (told.stop_market, told.stop_limit_band, told.weight_per_minute) == (False, Decimal("0.02"), 60)
-    with pytest.raises(TypeError):
+    with pytest.raises(ConfigError, match=r"options\.capabilities has no stop_markt"):
         oddities("binance", stop_markt=False)
+
+
+def test_an_operator_may_say_what_a_venue_can_do() -> None:
+    settings = {"options": {"capabilities": {"stop_market": False, "read_lag_ms": 9_000}}}
+    told = CcxtTrading("binance", {}, SystemClock(), settings=settings).capabilities
+    assert (told.stop_market, told.read_lag_ms, told.stop_limit) == (False, 9_000, True)
+    again = CcxtTrading("binance", {}, SystemClock(), settings=settings, changes={"stop_market": True}).capabilities
+    assert again.stop_market
+    for plain in ({}, {"options": 5}, {"options": {"capabilities": 7}}):
+        assert CcxtTrading("binance", {}, SystemClock(), settings=plain).capabilities.stop_market
 
 
 def test_a_market_may_take_less_than_its_exchange() -> None:

@@ -105,10 +105,10 @@ async def test_a_history_without_end_is_no_answer() -> None:
     state = {"last": 0}
 
     def answer(*args: Any, **more: Any) -> Any:
-        state["last"] += 1000
-        return [trade(number, AT + number) for number in range(state["last"], state["last"] + 1000)]
+        state["last"] += 5
+        return [trade(number, AT + number) for number in range(state["last"], state["last"] + 5)]
 
-    _, orders = reader("binance", answer)
+    _, orders = reader("binance", answer, fills_page=5)
     with pytest.raises(VenueUnavailable, match="more own trades"):
         await orders.fills(BTC, "1", AT)
 
