@@ -29,9 +29,10 @@ class Auditor:
         self.paused: set[str] = set()
         self.pending: dict[str, e.OrderPlaced] = {}
         self.flows: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        self.trades: set[str] = set()
+        self.trades: set[tuple[str, str]] = set()
         self.trips = 0
         self.gapped = 0
+        self.dust: dict[str, Decimal] = {}
 
     def walk(self, events: Iterable[e.Event]) -> Auditor:
         for event in events:
@@ -53,6 +54,8 @@ class Auditor:
                     self.pending.pop(event.order_id, None)
                 case e.OrderFilled():
                     self.fill(event)
+                case e.DustLeft():
+                    self.dust[event.symbol] = event.quantity
                 case e.PositionClosed():
                     self.closed(event)
                 case _:
@@ -79,20 +82,25 @@ class Auditor:
         self.symbols[order.plan_id] = order.symbol
 
     def fill(self, event: e.OrderFilled) -> None:
-        assert event.trade_id not in self.trades, "a trade was booked twice"
-        self.trades.add(event.trade_id)
+        assert (event.symbol, event.trade_id) not in self.trades, "a trade was booked twice"
+        self.trades.add((event.symbol, event.trade_id))
         self.pending.pop(event.order_id, None)
         notional = event.price * event.quantity
         flow = (notional if event.side is Side.SELL else -notional) - event.fee_quote
         self.cash += flow
         self.flows[event.plan_id] += flow
         self.held[event.plan_id] += event.quantity if event.side is Side.BUY else -event.quantity
+        if event.fee_currency == event.symbol.partition("/")[0]:
+            self.held[event.plan_id] -= event.fee
         assert self.held[event.plan_id] >= 0, "more was sold than held"
         assert self.cash >= 0, "cash went below zero"
 
     def closed(self, event: e.PositionClosed) -> None:
         trip = event.trip
-        assert self.held[trip.plan_id] == 0, "closed while something was held"
+        left = self.held[trip.plan_id]
+        assert left == self.dust.pop(trip.symbol, ZERO), "closed while something was held"
+        assert left < self.spec.instruments[trip.symbol].lot, "more than dust was left"
+        self.held[trip.plan_id] = ZERO
         assert trip.net_pnl == self.flows[trip.plan_id], "a round trip is not the sum of its fills"
         self.last_touch[trip.symbol] = event.at
         self.trips += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from decimal import Decimal
@@ -58,6 +59,7 @@ class Admin:
             "lag_s": core.lag_s,
             "prices": {name: str(core.path.price(listed(name), now)) for name in ("BTCUSDT", "ETHUSDT", "PEPEUSDT")},
             "requests": core.requests,
+            "submitted": Counter(submission.key for submission in core.submissions),
             "weight_peak": core.weights.peak,
             "weight_refused": core.weights.refused,
             "streams": self._streams.told(),

@@ -1,0 +1,85 @@
+"""The lives of one instance: started, troubled, killed, again and again as the plan says."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from scripts.chaos_run.exchange import ExchangeProcess
+from scripts.chaos_run.fleet import Child, Fleet
+from scripts.chaos_run.plan import Kill
+
+READY_S = 5.0
+"""Seconds that a plan waits at most for readiness or for an order before it kills all the same."""
+FAST_S = 0.01
+
+
+@dataclass
+class Lives:
+    """What became of an instance's processes."""
+
+    name: str
+    key: str
+    kills: int = 0
+    ready: int = 0
+    """Kills that came after readiness."""
+    ended: list[str] = field(default_factory=list)
+    """Processes that ended by themselves, with their last words."""
+
+
+def live(
+    lives: Lives, fleet: Fleet, exchange: ExchangeProcess, plan: Sequence[Kill], over: Callable[[Lives], None]
+) -> None:
+    """Go through the plan; `over` is called after each kill."""
+    for step in plan:
+        exchange.do("clear")
+        child = fleet.spawn(lives.name)
+        for fault in step.faults:
+            exchange.do(fault.verb, **fault.said)
+        _until_moment(child, exchange, lives.key, step)
+        lives.ready += child.ready
+        code, said = child.kill()
+        if code != -signal.SIGKILL:
+            lives.ended.append(f"{lives.name} ended with {code} in life {step.number} ({step}): {said.strip()[-300:]}")
+        else:
+            lives.kills += 1
+        over(lives)
+
+
+def _until_moment(child: Child, exchange: ExchangeProcess, key: str, step: Kill) -> None:
+    end = time.monotonic() + READY_S
+    if step.moment != "start":
+        child.wait(end, ready=True)
+    if step.moment == "order":
+        sent = _sent(exchange, key)
+        while not child.ended and time.monotonic() < end and _sent(exchange, key) == sent:
+            time.sleep(FAST_S)
+    child.wait(time.monotonic() + step.after_s)
+
+
+def _sent(exchange: ExchangeProcess, key: str) -> int:
+    """Count the orders that reached the exchange with a key, those included that were not carried out."""
+    count: int = exchange.tell("state")["submitted"].get(key, 0)
+    return count
+
+
+def in_parallel(works: Sequence[Callable[[], None]]) -> None:
+    """Do everything at once; the first error comes out when all is over."""
+    errors: list[BaseException] = []
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that waits
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
