@@ -51,7 +51,8 @@ class CcxtTrading:
 
     `settings` go to the ccxt class as they are, `keys` have ccxt's names and stay in memory, `limits` is the folder
     of the request limits that all instances of a home share; `options.capabilities` of the settings and `changes` win
-    over capabilities.toml. `clock` tells the venue's time after `connect`. RateLimited and VenueUnavailable out of `submit` mean that no order was made.
+    over capabilities.toml. `clock` tells the venue's time after `connect`. RateLimited, VenueUnavailable and AuthFailed
+    out of `submit` mean that no order was made.
     """
 
     def __init__(
