@@ -191,7 +191,7 @@ def on_candle(
 ) -> list[Event]:
     """Move the trail up and end what is too old; called for a held position at each close of its symbol.
 
-    A stop that has begun to fill has gone off: it is not taken back for a higher one.
+    A stop that has begun to fill has gone off: it is not taken back for a higher one, nor is one in doubt.
     """
     plan = holding.plan
     if too_old(holding, candle.at):
@@ -200,14 +200,16 @@ def on_candle(
         return []
     stop = _newest_stop(reducing)
     trail = instrument.price_down(candle.high * (1 - plan.trailing_fraction))
-    if stop is None or stop.filled or stop.order.stop_price is None or trail <= stop.order.stop_price:
+    if stop is None or stop.filled or stop.state is OrderState.UNKNOWN:
+        return []
+    if stop.order.stop_price is None or trail <= stop.order.stop_price:
         return []
     order = make_order(
         holding,
         namespace,
         candle.at,
         Role.STOP,
-        stop.remaining,
+        instrument.quantity_down(holding.quantity),
         "trailing",
         stop_price=trail,
         replaces=stop.order.order_id,

@@ -78,15 +78,16 @@ def changed(state: EngineState, report: OrderReport) -> OrderChanged | None:
 def filled(state: EngineState, fill: Fill, instrument: Instrument, costs: CostRules) -> OrderFilled | None:
     """Conclude what a fill means; None when it is booked already or belongs to no open order.
 
-    A stop that filled below what slippage explains was jumped over: the market gapped.
+    A stop that filled below what slippage explains was jumped over: the market gapped. That goes for one that the
+    instance keeps itself too, whose order is a market order for the reason "stop".
     """
     open_order = state.orders.get(fill.order_id)
     if open_order is None or fill.trade_id in open_order.trades:
         return None
     order = open_order.order
-    gapped = order.stop_price is not None and fill.price < instrument.price_down(
-        order.stop_price * (1 - costs.slippage),
-    )
+    kept = state.holdings[order.plan_id].stop_price if order.reason == "stop" else None
+    level = order.stop_price or kept
+    gapped = level is not None and fill.price < instrument.price_down(level * (1 - costs.slippage))
     return OrderFilled(
         at=fill.at,
         order_id=fill.order_id,

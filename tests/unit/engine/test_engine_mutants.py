@@ -229,3 +229,35 @@ def test_a_ledger_that_once_traded_more_symbols_can_be_read() -> None:
         host.feed(flat(number), flat(number, "50", symbol=OTHER))
     assert len(host.of(e.PositionClosed)) == 2
     assert again(host, spec()).state.cash == host.state.cash
+
+
+def test_a_stop_kept_by_the_instance_that_the_market_jumps_over_is_a_gap() -> None:
+    host = entered()
+    host.tell(OrderReport(host.state.last_at, "1-stop-2", OrderState.REJECTED, reason="would trigger"))
+    host.book.cancel("1-stop-2", host.state.last_at)
+    host.feed(flat(3, "99"), flat(4, "90"))
+    trip = host.of(e.PositionClosed)[0].trip
+    assert (trip.exit_reason, trip.exit_price, trip.gapped) == ("stop", Decimal(90), True)
+
+
+def test_a_trail_behind_a_stop_that_was_not_resized_covers_what_is_held() -> None:
+    ladder = ((Decimal("0.01"), Decimal("0.5")), (Decimal("0.5"), Decimal("0.5")))
+    host = entered(spec(exits=replace(NO_AGE, trailing_fraction=Decimal("0.01"), targets=ladder)))
+    order_id = "1-stop-2"
+    sold = Fill(host.state.last_at, "1-target-3", "t", SYMBOL, Side.SELL, Decimal(101), Decimal("0.9"), NOTHING, "USDT")
+    newest = [event for event in host.engine.take([sold]) if isinstance(event, e.OrderPlaced)][-1].order
+    host.engine.take([OrderReport(sold.at, newest.order_id, OrderState.REJECTED, reason="not today")])
+    assert host.state.orders[order_id].remaining > host.state.holdings["1"].quantity
+    placed = [
+        event.order
+        for event in host.engine.handle(bar(3, "101", "104", "101", "104"))
+        if isinstance(event, e.OrderPlaced)
+    ]
+    assert [order.quantity for order in placed] == [host.state.holdings["1"].quantity]
+    assert placed[0].reason == "trailing"
+
+
+def test_a_stop_in_doubt_is_not_trailed() -> None:
+    host = entered(spec(exits=replace(NO_AGE, trailing_fraction=Decimal("0.005"))))
+    host.engine.take([OrderReport(host.state.last_at, "1-stop-4", OrderState.UNKNOWN)])
+    assert not [o for o in host.engine.handle(bar(3, "100", "101", "100", "101")) if isinstance(o, e.OrderPlaced)]
