@@ -52,6 +52,12 @@ class Executor:
         for order in sorted(orders, key=lambda order: OwnOrder(order).is_entry):
             self._keep(OwnOrder(order))
 
+    def recorded(self, order_id: str) -> None:
+        """Let an order go out whose sending is durable now."""
+        own = self.floor.orders.open.get(order_id)
+        if own is not None:
+            own.recorded()
+
     def withdraw(self, order_id: str) -> None:
         """Cancel an order; nothing when it is done already."""
         own = self.floor.orders.open.get(order_id)
@@ -61,10 +67,13 @@ class Executor:
 
     # ---- its own life ------------------------------------------------------------------------------------------
 
-    async def recover(self, instruments: Mapping[str, Instrument], recent: Iterable[Order]) -> None:
+    async def recover(
+        self, instruments: Mapping[str, Instrument], recent: Iterable[Order], sent: Mapping[str, Millis]
+    ) -> None:
         """Connect, and find out about every order an earlier process may have sent, before anything else is done.
 
-        `recent` are orders made lately, which are ours although they are done. Returns once all is known, or when
+        `recent` are orders made lately, which are ours although they are done; `sent` tells when orders (by id) were
+        sent, in venue time (milliseconds). Returns once all is known, or when
         the key is refused although something is held: then it goes on in the background. AuthFailed when nothing
         is held; DataError, ConfigError for settings no patience helps with.
         """
@@ -73,8 +82,9 @@ class Executor:
         for order in recent:
             floor.orders.remember(order)
         for known in floor.engine.state.orders.values():
-            self._unknown.add(known.order.order_id)
-            self._keep(OwnOrder.known(known, accepted=known.state in _ACCEPTED))
+            order_id = known.order.order_id
+            self._unknown.add(order_id)
+            self._keep(OwnOrder.known(known, sent.get(order_id), accepted=known.state in _ACCEPTED))
         await floor.turns.until(lambda: not self._unsettled() or floor.troubles.refused)
 
     async def reconcile(self) -> None:

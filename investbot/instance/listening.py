@@ -59,19 +59,26 @@ class Listener:
                 )
 
     def heed(self, items: Sequence[VenueOrder | Fill]) -> None:
-        """Take in what the stream tells, in whatever order and however often it does."""
+        """Take in what the stream tells, in whatever order and however often it does.
+
+        Fills of one order that come together are told together, so that one stop is placed over all of them.
+        """
         floor = self._floor
+        fills: dict[str, list[Fill]] = {}
         for item in items:
             if isinstance(item, Fill):
-                own = floor.orders.of_client(item.order_id)
-                if own is not None:
-                    floor.report(own, own.take([item]))
+                if floor.orders.of_client(item.order_id) is not None:
+                    fills.setdefault(item.order_id, []).append(item)
                 elif not item.order_id:
                     self.wake([each for each in self._resting() if each.order.symbol == item.symbol])
             else:
                 own = floor.orders.of_client(item.client_order_id)
                 if own is not None:
                     self.wake([own])
+        for client_order_id, together in fills.items():
+            own = floor.orders.of_client(client_order_id)
+            if own is not None:
+                floor.report(own, own.take(together))
 
     def wake(self, orders: Sequence[OwnOrder]) -> None:
         """Let the keepers of `orders` have a look."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from investbot.domain.events import CancelRequested, Event, OrderPlaced
+from investbot.domain.events import CancelRequested, Event, OrderChanged, OrderPlaced
 from investbot.domain.facts import Fact
 from investbot.domain.market import Candle, Instrument, Millis
-from investbot.domain.order import Fill, OrderReport
+from investbot.domain.order import Fill, Order, OrderReport, OrderState
 from investbot.engine.engine import Engine
 from investbot.instance.executor import Executor
 from investbot.instance.patience import Pace, Waits
@@ -18,6 +18,7 @@ from investbot.ports.trading import TradingVenue
 Conclude = Callable[[], list[Event]]
 _RECENT = 4096
 """Events of the ledger in which orders of ours are looked for that may be done already."""
+_IN_DOUBT = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
 class LiveMarket:
@@ -53,6 +54,8 @@ class LiveMarket:
         for event in events:
             if isinstance(event, CancelRequested):
                 self.executor.withdraw(event.order_id)
+            elif isinstance(event, OrderChanged) and event.state is OrderState.SENT:
+                self.executor.recorded(event.order_id)
         self.executor.floor.turns.stir()
 
     def hear(self, hearer: Callable[[Conclude], None] | None) -> None:
@@ -69,9 +72,14 @@ class LiveMarket:
 
     async def recover(self, instruments: Mapping[str, Instrument], ledger: Ledger, last: int) -> None:
         """See `Executor.recover`; `last` is the ledger's last seq."""
-        recorded = ledger.events(max(0, last - _RECENT))
-        recent = [each.event.order for each in recorded if isinstance(each.event, OrderPlaced)]
-        await self.executor.recover(instruments, recent)
+        recent: list[Order] = []
+        sent: dict[str, Millis] = {}
+        for event in (recorded.event for recorded in ledger.events(max(0, last - _RECENT))):
+            if isinstance(event, OrderPlaced):
+                recent.append(event.order)
+            elif isinstance(event, OrderChanged) and event.state in _IN_DOUBT:
+                sent[event.order_id] = event.at
+        await self.executor.recover(instruments, recent, sent)
 
     def _tell(self, facts: Sequence[Fact]) -> None:
         conclude = partial(self._conclude, facts)

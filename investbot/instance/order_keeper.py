@@ -22,6 +22,8 @@ _LOOKS = 6
 """Looks at an order that was withdrawn before it is withdrawn again; fewest looks at one that seems absent."""
 _MARGINS = (MINUTE, HOUR, DAY)
 """How long before an order was decided its fills are looked for, in milliseconds, look by look: clocks differ."""
+_LATE_LOOKS, _LATE_S = 3, 1.0
+"""Looks, and seconds between the first and the last, at an order that was sent long before this process began."""
 NEVER_ACCEPTED = "never accepted"
 
 
@@ -63,9 +65,8 @@ class OrderKeeper:
                 if not await self._patience_left(began_s, _LOOK_S, "exits come first"):
                     return
                 continue
-            if not own.sent:
-                own.sent = True
-                self._say(OrderState.SENT)
+            if not own.sent and not await self._recorded():
+                continue
             try:
                 report = await self._venue.submit(self._order)
             except OrderRejected as error:
@@ -87,6 +88,16 @@ class OrderKeeper:
                 floor.troubles.over()
                 await self._accepted(report)
                 return
+
+    async def _recorded(self) -> bool:
+        """See that the ledger says SENT before the venue hears of the order; False when it is withdrawn meanwhile.
+
+        So an order that is only intended in the ledger of the next start was certainly never sent.
+        """
+        own = self._own
+        self._say(OrderState.SENT)
+        await self._floor.turns.until(lambda: own.sent or own.cancel_wanted)
+        return own.sent
 
     async def _after_the_other(self) -> None:
         """Let what this order replaces be gone, and the engine know, before anything else.
@@ -111,6 +122,8 @@ class OrderKeeper:
         held = Decimal(0) if holding is None else holding.quantity
         if own.cancel_wanted:
             self._end(OrderState.CANCELLED, "withdrawn before it was sent")
+        elif own.is_entry and own.late:
+            self._end(OrderState.REJECTED, "never sent, and its moment has passed")
         elif order.side is Side.SELL and order.quantity > held:
             self._end(OrderState.CANCELLED, f"only {held} is held")
         elif order.type is OrderType.STOP and not (told.stop_market or told.stop_limit):
@@ -142,7 +155,7 @@ class OrderKeeper:
     async def _find(self) -> None:
         """Look for an order that the venue may have, with patience; it is never sent again."""
         floor, own = self._floor, self._own
-        began_s, looks, pauses = floor.pace.monotonic(), 0, self._looks()
+        began_s, began_at, looks, pauses = floor.pace.monotonic(), floor.now(), 0, self._looks()
         while not own.done:
             found = await floor.ask(lambda: self._venue.lookup(self._order))
             if found is not None:
@@ -150,10 +163,23 @@ class OrderKeeper:
                     await self._look()
                 return
             looks += 1
-            if looks >= _LOOKS and floor.pace.monotonic() - began_s >= floor.absent_s:
+            here_s = floor.pace.monotonic() - began_s
+            if (looks >= _LOOKS and here_s >= floor.absent_s) or self._long_gone(looks, here_s, began_at):
                 await self._absent()
                 return
             await floor.pace.sleep(pauses.next())
+
+    def _long_gone(self, looks: int, here_s: float, began_at: Millis) -> bool:
+        """Tell whether an earlier process sent the order so long ago that no read lags behind it any more.
+
+        The venue's time since then becomes seconds of the wall by how fast that time has run here (`here_s` seconds
+        since `began_at`).
+        """
+        own, floor = self._own, self._floor
+        if own.sent_at is None or own.accepted or looks < _LATE_LOOKS or here_s < _LATE_S:
+            return False
+        passed = floor.now() - began_at
+        return passed > 0 and (floor.now() - own.sent_at) / passed * here_s >= 2 * floor.absent_s
 
     async def _absent(self) -> None:
         """Conclude that the venue does not have the order, unless a fill of it says otherwise."""

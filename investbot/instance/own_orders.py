@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from investbot.domain.order import Fill, Order, Role
+from investbot.domain.market import Millis
+from investbot.domain.order import Fill, Order, OrderState, Role
 from investbot.engine.state import OpenOrder
 
 KEPT = 4096
@@ -19,7 +20,8 @@ class OwnOrder:
     """One order until it is done.
 
     `filled` (base) and `trades` are what the engine has booked or was told; `sent` says that the venue may know the
-    order, `accepted` that it is known to have had it; `busy` that something is being done about it right now.
+    order, `accepted` that it is known to have had it; `busy` that something is being done about it right now. `late`
+    orders were decided by an earlier process; `sent_at` (venue time, milliseconds) is when that process sent them.
     """
 
     order: Order
@@ -31,19 +33,23 @@ class OwnOrder:
     cancel_wanted: bool = False
     busy: bool = True
     done: bool = False
+    late: bool = False
+    sent_at: Millis | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    def known(cls, known: OpenOrder, *, accepted: bool) -> OwnOrder:
-        """Take over an order that an earlier process may have sent."""
+    def known(cls, known: OpenOrder, sent_at: Millis | None, *, accepted: bool) -> OwnOrder:
+        """Take over an order of an earlier process; what is only intended in the ledger was never sent."""
         return cls(
             known.order,
             known.venue_order_id,
             known.filled,
             set(known.trades),
-            sent=True,
+            sent=known.state is not OrderState.INTENDED,
             accepted=accepted,
             cancel_wanted=known.cancel_asked,
+            late=True,
+            sent_at=sent_at,
         )
 
     @property
@@ -61,6 +67,10 @@ class OwnOrder:
                 self.done = self.filled >= self.order.quantity
                 fresh.append(replace(fill, order_id=self.order.order_id))
         return fresh
+
+    def recorded(self) -> None:
+        """Take note that the ledger says SENT: from now on the venue may know the order."""
+        self.sent = True
 
     def withdraw(self) -> None:
         """Want it gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from decimal import Decimal
@@ -11,9 +12,11 @@ import pytest
 
 from investbot.domain import events as e
 from investbot.domain.errors import AuthFailed, LedgerError, RateLimited, VenueError, VenueUnavailable
-from investbot.domain.facts import Action, OperatorRequest
+from investbot.domain.facts import Action, OperatorRequest, VenueLost
 from investbot.domain.order import Order, OrderReport, OrderState, OrderType, Role, Side
 from investbot.domain.states import TradingState
+from investbot.instance.journal import Journal
+from investbot.instance.pumping import pump
 from tests.fakes.trading import FULL
 from tests.unit.instance.live_hosts import BTC, SHORT, SYMBOL, LiveHost, account, agrees, flat, protected
 
@@ -274,6 +277,10 @@ async def test_entries_wait_for_exits(host: LiveHost) -> None:
     assert "ib9" not in host.venue.books.sent
     floor.orders.open[STOP].busy = False
     await host.hurry.passes(1)
+    assert "ib9" not in host.venue.books.sent  # it is not in the ledger that it is sent
+    host.market.executor.recorded("1-entry-9")
+    floor.turns.stir()
+    await host.hurry.passes(1)
     assert "ib9" in host.venue.books.sent
     floor.orders.open[STOP].busy = True
     host.market.executor.place([replace(entry, order_id="1-entry-10", client_order_id="ib10")])
@@ -395,8 +402,10 @@ async def test_a_kill_before_the_answer_finds_the_order_and_protects_it_first(ho
     host.candles.append(flat(1))
     events = host.market.step(flat(1))
     host.journal.add(events)
+    order: Order = events[-1].order  # type: ignore[union-attr]
+    host.journal.add(host.engine.take([OrderReport(order.placed_at, order.order_id, OrderState.SENT)]))
     host.journal.commit()
-    await host.venue.submit(events[-1].order)  # type: ignore[union-attr]
+    await host.venue.submit(order)
     await host.crash()
     host.venue.delay_reads(2)
     await host.start()
@@ -477,3 +486,103 @@ async def test_two_instances_on_one_account_leave_each_other_alone() -> None:
     assert one.state.trading_state is TradingState.ACTIVE
     agrees(one, two)
     agrees(two, one)
+
+
+# ---- corners ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_order_no_question_finds_is_still_known_by_its_fills(caplog: pytest.LogCaptureFixture) -> None:
+    host = await LiveHost(venue=account(stream=False)).start()
+
+    async def nothing(order: Any) -> None:
+        return None
+
+    real, host.venue.lookup = host.venue.lookup, nothing  # type: ignore[method-assign]
+    host.venue.fail("submit", "applied")
+    host.feed(flat(1))
+    await host.hurry.until(lambda: host.held)
+    assert "order_unknown_but_filled" in [record.getMessage() for record in caplog.records]
+    host.venue.lookup = real  # type: ignore[method-assign]
+    await host.hurry.passes(60)
+    assert protected(host)
+    agrees(host)
+
+
+async def test_what_filled_in_part_and_then_vanished_ends_as_cancelled() -> None:
+    host = await LiveHost(venue=account(stream=False)).start()
+
+    async def nothing(order: Any) -> None:
+        return None
+
+    host.venue.liquidity = Decimal("0.01")
+    real, host.venue.lookup = host.venue.lookup, nothing  # type: ignore[method-assign]
+    host.venue.fail("submit", "applied")
+    host.feed(flat(1))
+    await host.hurry.until(lambda: "CANCELLED" in host.changes(ENTRY))
+    host.venue.lookup = real  # type: ignore[method-assign]
+    await host.hurry.passes(60)
+    assert host.of(e.OrderFilled)[0].quantity == Decimal("0.01")
+    assert protected(host)
+
+
+async def test_a_withdrawal_that_a_venue_swallows_is_asked_for_again(host: LiveHost) -> None:
+    host.script[3] = SHORT
+    await entered(host)
+    real = host.venue.cancel
+    swallowed: list[Order] = []
+
+    async def deaf(order: Order, venue_order_id: str | None) -> OrderReport | None:
+        if not swallowed:
+            swallowed.append(order)
+            return OrderReport(host.venue.at, order.order_id, OrderState.ACKNOWLEDGED, venue_order_id)
+        return await real(order, venue_order_id)
+
+    host.venue.cancel = deaf  # type: ignore[method-assign]
+    host.feed(flat(2), flat(3))
+    await host.hurry.until(lambda: not host.state.holdings, 60)
+    assert len(swallowed) == 1
+    agrees(host)
+
+
+async def test_what_was_heard_is_kept_when_the_ledger_fails(host: LiveHost) -> None:
+    await host.crash()
+    told: list[list[e.Event]] = []
+
+    async def work() -> None:
+        assert host.market._hearer is not None
+        host.market._hearer(lambda: [e.EntriesPaused(1, "venue", "down")])
+        host.market._hearer(lambda: [e.EntriesResumed(1, "venue")])
+        await asyncio.Event().wait()
+
+    host.ledger.fail_next = True
+    with pytest.raises(LedgerError):
+        await pump(host.market, Journal(host.ledger, lambda row: None, 1), work())
+    host.market.hear(lambda conclude: told.append(list(conclude())))
+    assert [event for events in told for event in events] == [e.EntriesResumed(1, "venue")]
+
+
+async def test_trouble_before_there_is_capital_concludes_nothing(host: LiveHost) -> None:
+    host.market.executor.floor.tell(VenueLost(host.venue.at, "down"))
+    await host.hurry.breathe()
+    assert not list(host.ledger.events())
+
+
+async def test_orders_are_ours_for_long_but_not_for_ever(host: LiveHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("investbot.instance.own_orders.KEPT", 2)
+    await entered(host)
+    orders, order = host.market.executor.floor.orders, host.of(e.OrderPlaced)[0].order
+    for number in range(2):
+        orders.remember(replace(order, client_order_id=f"ib{number}"))
+    assert orders.made(order.client_order_id) is None
+    assert orders.made("ib0") == replace(order, client_order_id="ib0")
+
+
+async def test_a_fill_without_a_name_wakes_what_rests_in_its_symbol(host: LiveHost) -> None:
+    await entered(host)
+    host.venue._tell = lambda *told: None  # type: ignore[method-assign]
+    host.venue.move(SYMBOL, Decimal(97))
+    fill = host.venue.books.trades[-1][1]
+    host.market.executor._listener.heed([replace(fill, order_id=""), replace(fill, order_id="somebody")])
+    await host.hurry.breathe()
+    assert not host.state.holdings
+    agrees(host)
