@@ -9,7 +9,6 @@ from pathlib import Path
 from investbot.bootstrap.plugins import make_strategy
 from investbot.config.instance import InstanceConfig
 from investbot.config.profile import Profile
-from investbot.domain.errors import ConfigError
 from investbot.domain.market import Instrument
 from investbot.domain.states import Mode
 from investbot.engine.spec import EngineSpec
@@ -30,6 +29,7 @@ def engine_spec(
         exits=profile.exit_rules(),
         capital=capital,
         namespace=namespace,
+        targets_rest=profile.venue.mode is Mode.PAPER,
     )
 
 
@@ -49,12 +49,3 @@ def identity_of(config: InstanceConfig) -> Identity:
         strategy=config.strategy.name,
         profile=config.instance.profile,
     )
-
-
-def demand_paper(config: InstanceConfig) -> None:
-    """Refuse a mode whose orders this version cannot place; ConfigError."""
-    if config.venue.mode is not Mode.PAPER:
-        raise ConfigError(
-            f"{config.name} is set to {config.venue.mode.value}, and this version only trades on paper; "
-            f"`investbot config set {config.name} venue.mode=paper` changes it."
-        )

@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,20 @@ from investbot.instance.lock import InstanceLock
 
 if TYPE_CHECKING:
     from investbot.config.instance import InstanceConfig
-    from investbot.instance.parts import Parts
+    from investbot.engine.engine import Engine
+    from investbot.instance.parts import Market, Parts
+    from investbot.ports.venue import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where an instance's parts are put together: its home and key, the clock, what strikes secrets from the log."""
+
+    place: Home
+    folder: InstanceHome
+    key: bytes
+    clock: SystemClock
+    redactor: Redactor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,79 +73,134 @@ def run_foreground(home: Path, name: str, key: bytes) -> Ending:
     folder = place.existing(name)
     folder.ensure()
     clock = SystemClock()
+    site = _Site(place, folder, key, clock, Redactor([key]))
     with InstanceLock(folder.lock, name):
         folder.exit.unlink(missing_ok=True)
-        with last_words(folder.logs / "fault.log"), _log(folder, clock, Redactor([key])) as handler:
+        with last_words(folder.logs / "fault.log"), _log(site) as handler:
             return guarded(
                 name,
-                lambda: _work(place, folder, key, clock, handler),
+                lambda: _work(site, handler),
                 lambda ending: _record(folder, ending, clock),
             )
 
 
 def flatten_stopped(home: Path, name: str, key: bytes, by: str = "operator") -> dict[str, Any]:
-    """Sell all that an instance which does not run holds, from its ledger; give what came of it (see `desk.answer`).
+    """Sell all that an instance which does not run holds; give what came of it (see `desk.answer`).
 
-    UnknownInstance, TryAgain when it runs, VaultError, LedgerError, DataError.
+    On paper from its ledger alone; at a venue in a process of its own, which cancels, sells, and asks what is left.
+    UnknownInstance, TryAgain when it runs or something is left, VaultError, LedgerError, DataError, VenueError.
     """
+    from investbot.bootstrap.errand import send
+    from investbot.bootstrap.live import at_venue
     from investbot.config.instance import load_instance
     from investbot.instance.flatten import flatten
 
     place = Home(home.resolve())
-    folder, clock = place.existing(name), SystemClock()
+    folder = place.existing(name)
     folder.ensure()
-    with InstanceLock(folder.lock, name), _log(folder, clock, Redactor([key]), "investbot.instance"):
-        parts = _parts(place, folder, key, clock, load_instance(folder.path))
-        return asyncio.run(flatten(parts, by))
+    config = load_instance(folder.path)
+    if at_venue(config):
+        return send(place.path, name, key, "flatten", by)
+    site = _Site(place, folder, key, SystemClock(), Redactor([key]))
+    with InstanceLock(folder.lock, name), _log(site, "investbot.instance"):
+        return asyncio.run(flatten(_parts(site, config), by))
 
 
-def _work(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, handler: RotatingFile) -> Ending:
+def flatten_at_venue(home: Path, name: str, key: bytes, by: str) -> dict[str, Any]:
+    """Sell all that an instance which does not run holds, and see that its venue has no order of it.
+
+    Errors as for `flatten_stopped`, which does this in a process of its own.
+    """
+    from investbot.bootstrap.account import ask_venue, demand_none_left
+    from investbot.bootstrap.live import has_begun
+    from investbot.config.instance import load_instance
+    from investbot.instance.flatten import flatten
+
+    place = Home(home.resolve())
+    folder = place.existing(name)
+    folder.ensure()
+    site = _Site(place, folder, key, SystemClock(), Redactor([key]))
+    with InstanceLock(folder.lock, name), _log(site):
+        if not has_begun(folder, key):
+            return {"action": "flatten", "flat": True, "dust": {}, "events": []}
+        answer = asyncio.run(flatten(_parts(site, load_instance(folder.path)), by))
+        demand_none_left(name, lambda: ask_venue(place, name, key))
+        return answer
+
+
+def _work(site: _Site, handler: RotatingFile) -> Ending:
     """Build everything in order (configuration, log, ledger, venue), then let the loop run."""
     from investbot.config.instance import load_instance
     from investbot.instance.runner import Runner
 
-    config = load_instance(folder.path)
+    config = load_instance(site.folder.path)
     logging.getLogger("investbot").setLevel(config.logging.level.upper())
     handler.bounds = _bounds(config)
     logging.getLogger("investbot.instance").info(
         "started", extra={"fields": {"pid": os.getpid(), "version": config.version, "venue": config.venue.name}}
     )
-    return asyncio.run(Runner(_parts(place, folder, key, clock, config)).run())
+    return asyncio.run(Runner(_parts(site, config)).run())
 
 
-def _parts(place: Home, folder: InstanceHome, key: bytes, clock: SystemClock, config: InstanceConfig) -> Parts:
+def _parts(site: _Site, config: InstanceConfig) -> Parts:
     from investbot.adapters.scheduling.apscheduler import Scheduler
     from investbot.adapters.storage.ledger import SqlcipherLedger
-    from investbot.bootstrap.assembly import demand_paper, engine_spec, identity_of, strategy_of
-    from investbot.bootstrap.venues import make_venue
+    from investbot.bootstrap.assembly import engine_spec, identity_of, strategy_of
+    from investbot.bootstrap.live import POLL_PAPER_S, POLL_S, at_venue
     from investbot.config.fleet import load_fleet
     from investbot.control.link import InstanceLink
     from investbot.engine.engine import Engine
-    from investbot.engine.simulated import SimulatedMarket
     from investbot.instance.parts import Parts
-    from investbot.simulation.book import Book
 
-    demand_paper(config)
+    place, folder, clock = site.place, site.folder, site.clock
     namespace = f"{load_fleet(place.path).fleet.home_id}/{config.name}"
     strategy = strategy_of(config, folder.path)
-    venue = make_venue(config, clock)
+    ledger = SqlcipherLedger.open(folder.ledger, site.key)
+    try:
+        venue, make_market = _venue(site, config)
+    except BaseException:
+        ledger.close()
+        raise
     return Parts(
         identity=identity_of(config),
         clock=clock,
         venue=venue,
-        ledger=SqlcipherLedger.open(folder.ledger, key),
+        ledger=ledger,
         make_engine=lambda instruments: Engine(engine_spec(config, instruments, config.capital, namespace), strategy),
-        make_market=lambda engine: SimulatedMarket(engine, Book(engine.spec.costs, engine.spec.instruments)),
+        make_market=make_market,
         make_link=lambda serve: InstanceLink(place.path, config.name, serve),
         make_jobs=lambda on_error: Scheduler(clock, on_error),
+        poll_s=POLL_S if at_venue(config) else POLL_PAPER_S,
     )
 
 
+def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine], Market]]:
+    """Give where candles come from, and what matches orders: the model of a venue, or an account there."""
+    from investbot.bootstrap.live import WatchedVenue, at_venue, demand_allowed, trading_venue, venue_keys
+    from investbot.bootstrap.venues import make_venue
+
+    candles = make_venue(config, site.clock)
+    if not at_venue(config):
+        from investbot.engine.simulated import SimulatedMarket
+        from investbot.simulation.book import Book
+
+        return candles, lambda engine: SimulatedMarket(engine, Book(engine.spec.costs, engine.spec.instruments))
+    from investbot.instance.live import LiveMarket
+
+    keys = venue_keys(site.folder, site.key)
+    for value in keys.values():
+        site.redactor.add(value)
+    trading = trading_venue(config, keys, site.place, site.clock)
+    demand_allowed(config, site.folder, site.key)
+    venue = WatchedVenue(candles, trading.health)
+    return venue, lambda engine: LiveMarket(engine, trading, venue.now)
+
+
 @contextmanager
-def _log(folder: InstanceHome, clock: SystemClock, redactor: Redactor, of: str | None = None) -> Iterator[RotatingFile]:
+def _log(site: _Site, of: str | None = None) -> Iterator[RotatingFile]:
     """Send every log line of this process (or of the logger `of` and those below it) to the instance's own file."""
-    handler = RotatingFile(folder.log, clock)
-    handler.setFormatter(JsonLines(redactor, instance=folder.name))
+    handler = RotatingFile(site.folder.log, site.clock)
+    handler.setFormatter(JsonLines(site.redactor, instance=site.folder.name))
     root, own = logging.getLogger(of), logging.getLogger("investbot")
     before = own.level
     root.addHandler(handler)

@@ -13,6 +13,8 @@ from pathlib import Path
 from investbot.adapters.clock import SystemClock
 from investbot.bootstrap.home import Home
 from investbot.bootstrap.instance import flatten_stopped
+from investbot.bootstrap.live import at_venue
+from investbot.config.instance import load_instance
 from investbot.control.server import HomeLock
 from investbot.domain.errors import InvestBotError, TryAgain
 from investbot.domain.states import InstanceState
@@ -44,7 +46,7 @@ def panic(home: Home, key_of: Callable[[str], bytes], by: str, *, patience_s: fl
         # Sooner stopped than sold: all processes end before the first ledger is opened.
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             stopped = list(pool.map(lambda name: _stopped(home, name, patience_s), names))
-        lines = [line or _flattened(home, name, key_of, by) for name, line in zip(names, stopped, strict=True)]
+        lines = _sold(home, dict(zip(names, stopped, strict=True)), key_of, by)
         _note(home, names, by, lines)
         return lines
     finally:
@@ -80,6 +82,23 @@ def _stopped(home: Home, name: str, patience_s: float) -> Line | None:
     except InvestBotError as error:
         return bad(name, error)
     return None
+
+
+def _sold(home: Home, stopped: dict[str, Line | None], key_of: Callable[[str], bytes], by: str) -> list[Line]:
+    """Sell what those hold that could be stopped: at venues all at once, then on paper, where nothing is urgent."""
+    waiting = [name for name, line in stopped.items() if line is None]
+    urgent = [name for name in waiting if _is_at_venue(home, name)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        sold = dict(zip(urgent, pool.map(lambda name: _flattened(home, name, key_of, by), urgent), strict=True))
+    sold |= {name: _flattened(home, name, key_of, by) for name in waiting if name not in sold}
+    return [line or sold[name] for name, line in stopped.items()]
+
+
+def _is_at_venue(home: Home, name: str) -> bool:
+    try:
+        return at_venue(load_instance(home.instance(name).path))
+    except InvestBotError:
+        return False
 
 
 def _flattened(home: Home, name: str, key_of: Callable[[str], bytes], by: str) -> Line:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.bootstrap.assembly import identity_of
+from investbot.bootstrap.live import at_venue
 from investbot.config.instance import InstanceConfig
 from investbot.control.rows import event_row, told
 from investbot.domain.errors import UsageError
@@ -81,7 +82,9 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
     peak = max(Decimal(now["peak"]) + change, Decimal(0))
     signals = reader.rows("signals", now["last_signal_at"]) if now["last_signal_at"] is not None else []
     cursor = now["cursor"]
+    guarded = {"protection": protection(reader, now["positions"])} if at_venue(config) else {}
     return row | {
+        **guarded,
         "capital": _text(config.capital),
         "equity": _text(equity),
         "cash": _text(cash),
@@ -98,6 +101,28 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
         "last_candle_at": rfc3339(cursor["opened_at"] + config.market.timeframe.ms) if cursor else None,
         "last_signal": _signal(signals[-1]) if signals else None,
     }
+
+
+def protection(reader: SqlcipherReader, positions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Say of each position whether its stop rests at the venue (`kept` = venue, with its id) or nowhere but here."""
+    stops = {row["plan_id"]: row for row in reader.rows("orders") if positions and _rests(row)}
+    found = []
+    for held in positions:
+        stop = stops.get(held["plan_id"])
+        found.append(
+            {
+                "symbol": held["symbol"],
+                "quantity": _text(Decimal(held["quantity"])),
+                "kept": "instance" if stop is None else "venue",
+                "stop_price": held["stop_price"] if stop is None else stop["stop_price"],
+                "venue_order_id": None if stop is None else stop["venue_order_id"],
+            }
+        )
+    return found
+
+
+def _rests(row: Mapping[str, Any]) -> bool:
+    return row["role"] == "stop" and row["state"] in {"ACKNOWLEDGED", "PARTLY_FILLED"}
 
 
 def _signal(row: Mapping[str, Any]) -> dict[str, Any]:

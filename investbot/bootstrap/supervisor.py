@@ -22,7 +22,11 @@ from investbot.adapters.log.rotation import RotatingFile
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault, Vault
 from investbot.bootstrap import reading
+from investbot.bootstrap.account import Account, admit, check_capital, demand_none_left, read_account
+from investbot.bootstrap.consent import read_consent
+from investbot.bootstrap.errand import send
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
+from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.process import harden
 from investbot.config.fleet import load_fleet
 from investbot.config.instance import InstanceConfig, load_instance, with_capital
@@ -119,7 +123,22 @@ class FleetFiles:
         restart = RestartPolicy(
             backoff_s=told.backoff / _MS, max_s=told.max / _MS, limit=told.limit, window_s=told.window / _MS
         )
-        return Recipe(config.capital, config.venue.mode is Mode.LIVE, restart)
+        live = config.venue.mode is Mode.LIVE
+        confirmed = live and read_consent(self._home.existing(name)).version == config.version
+        return Recipe(config.capital, live, at_venue(config), confirmed, restart)
+
+    def admit(self, name: str, by: str, *, accept_withdrawals: bool) -> None:
+        """Ask its venue whether an instance may start, then note that `by` allows it to, as it is configured now."""
+        admit(self._home, name, self.data_key, self._ask, accept_withdrawals=accept_withdrawals, by=by)
+
+    def afford(self, name: str, amount: Decimal) -> None:
+        """Ask its venue whether the account bears this allocation, in quote; ConfigError, AuthFailed."""
+        check_capital(self._home, name, self.data_key, self._ask, amount)
+
+    def prove_flat(self, name: str) -> None:
+        """Ask its venue whether it has orders of a flat instance; TryAgain naming them, or why it does not say."""
+        if at_venue(self._config(name)):
+            demand_none_left(name, lambda: self._ask(name, self.data_key(name)))
 
     def data_key(self, name: str) -> bytes:
         """Give an instance's key, also of one made after the vault was opened; VaultError."""
@@ -165,6 +184,10 @@ class FleetFiles:
         """Read the vault anew; VaultError when its passphrase was changed."""
         self._rows.clear()
         self._vault.reload()
+
+    def _ask(self, name: str, key: bytes) -> Account:
+        """Ask in a process of its own: an exchange class takes more memory than a whole supervisor."""
+        return read_account(send(self._home.path, name, key, "account"))
 
     def _config(self, name: str) -> InstanceConfig:
         return load_instance(self._home.existing(name).path)

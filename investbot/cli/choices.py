@@ -26,6 +26,9 @@ Names = Annotated[
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The instance.", autocompletion=complete_names)]
 Every = Annotated[bool, typer.Option("--all", help="All instances.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Withdrawals = Annotated[
+    bool, typer.Option("--accept-withdrawals", help="Trade real money with a key that may withdraw; remembered.")
+]
 Since = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Not before: 2026-01-02, 2026-01-02T03:04:05Z, or how long ago (2h)."),

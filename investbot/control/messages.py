@@ -89,9 +89,13 @@ class Names(NoArgs):
 
 
 class StartArgs(Names):
-    """`yes` confirms the first start of an instance that trades real money."""
+    """`yes` confirms the first start of an instance that trades real money.
+
+    `accept_withdrawals` lets it do so with a key that may withdraw.
+    """
 
     yes: bool = False
+    accept_withdrawals: bool = False
 
 
 class WaitArgs(Names):

@@ -125,7 +125,7 @@ class Fleet:
         return [name for name, keeper in self.keepers.items() if keeper.life.alive or keeper.life.wanted]
 
     def remember(self, name: str, **what: bool) -> None:
-        """Note `restore` or `live_confirmed` of an instance, for the next `save`."""
+        """Note `restore` of an instance, for the next `save`."""
         self._remembered[name] = replace(self._remembered.get(name, Remembered()), **what)  # type: ignore[arg-type]
 
     def recalls(self, name: str) -> Remembered:

@@ -21,7 +21,7 @@ class Remembered:
     """One instance: `wanted` when it should be running now, `restore` when it ran before the last `down`.
 
     `pid` and `start_time` (clock ticks since boot) name the process; `failure_ages_s` are seconds before the
-    writing, for monotonic moments mean nothing after a boot; `live_confirmed` that an operator allowed real money.
+    writing, for monotonic moments mean nothing after a boot.
     """
 
     state: str = InstanceState.STOPPED.value
@@ -34,7 +34,6 @@ class Remembered:
     restarts: int = 0
     exit_code: int | None = None
     error: str | None = None
-    live_confirmed: bool = False
 
     def life(self, now: float) -> Life:
         """Give the life this instance had, without a process: one is only believed in when it is found."""
@@ -102,5 +101,6 @@ class Journal:
 
 
 def _remembered(body: dict[str, Any]) -> Remembered:
+    body.pop("live_confirmed", None)  # told by earlier versions; consent is kept with the instance now
     ages = tuple(float(age) for age in body.pop("failure_ages_s"))
     return Remembered(**body, failure_ages_s=ages)

@@ -12,10 +12,16 @@ from investbot.supervisor.lifecycle import RestartPolicy
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the supervisor has to know of an instance's configuration; `capital` in quote."""
+    """What the supervisor has to know of an instance's configuration; `capital` in quote.
+
+    `live`: real money; `at_venue`: its orders go to a venue's account, real or sandbox; `confirmed`: an operator has
+    allowed this very version of it to trade real money.
+    """
 
     capital: Decimal
     live: bool = False
+    at_venue: bool = False
+    confirmed: bool = False
     restart: RestartPolicy = field(default_factory=RestartPolicy)
 
 
@@ -52,6 +58,21 @@ class Outside(Protocol):
 
     def flatten(self, name: str) -> dict[str, Any]:
         """Close everything an instance that does not run holds, from its ledger; give its row afterwards."""
+        ...
+
+    def admit(self, name: str, by: str, *, accept_withdrawals: bool) -> None:
+        """Ask its venue whether an instance may start, then note that `by` allows it to, as it is configured now.
+
+        AuthFailed for its key, ConfigError for its money, VenueError.
+        """
+        ...
+
+    def afford(self, name: str, amount: Decimal) -> None:
+        """Ask its venue whether the account bears this allocation, in quote; ConfigError, AuthFailed."""
+        ...
+
+    def prove_flat(self, name: str) -> None:
+        """Ask its venue whether it has orders of a flat instance; TryAgain naming them, or why it does not say."""
         ...
 
     def reload(self) -> None:

@@ -14,6 +14,7 @@ from investbot.supervisor.cooldown import Cooldown
 from investbot.supervisor.fleet import Fleet
 from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.lines import Line, each, exit_of, good
+from investbot.supervisor.outside import Recipe
 from investbot.supervisor.rows import Rows, open_positions
 
 _MARGIN_S = 30.0
@@ -32,7 +33,7 @@ class Running:
 
     async def start(self, names: list[str], args: StartArgs) -> list[Line]:
         """Start and wait until each is RUNNING, has ended well, or has failed."""
-        return await each(names, lambda name: self._start(name, confirmed=args.yes))
+        return await each(names, lambda name: self._start(name, args))
 
     async def stop(self, names: list[str]) -> list[Line]:
         """Stop and wait until the processes are gone; say what each left open."""
@@ -56,16 +57,17 @@ class Running:
                 self._fleet.remember(name, restore=name in chosen)
         return await each(chosen, self._stop)
 
-    async def _start(self, name: str, *, confirmed: bool) -> Line:
+    async def _start(self, name: str, args: StartArgs) -> Line:
         keeper = await self._fleet.find(name)
         if keeper.life.state is InstanceState.RUNNING:
             return good(name, "already running", state=keeper.life.state.value)
         recipe = await asyncio.to_thread(self._fleet.tools.outside.recipe, name)
         if recipe.live:
             self._cooldown.take("start", name, self._fleet.tools.now())
-            if not confirmed and not self._fleet.recalls(name).live_confirmed:
-                raise UsageError(f"{name} trades real money; to start it say `investbot start {name} --yes`.")
-            self._fleet.remember(name, live_confirmed=True)
+            _demand_yes(name, recipe, confirmed=args.yes)
+        if recipe.at_venue:
+            outside = self._fleet.tools.outside
+            await asyncio.to_thread(outside.admit, name, args.by, accept_withdrawals=args.accept_withdrawals)
         async with self._allocating:
             await self._check_capital(name)
             keeper.tell(lc.StartAsked())
@@ -86,9 +88,10 @@ class Running:
 
     async def _restart(self, name: str) -> Line:
         keeper = await self._fleet.find(name)
-        await asyncio.to_thread(self._fleet.tools.outside.recipe, name)
+        recipe = await asyncio.to_thread(self._fleet.tools.outside.recipe, name)
         if not keeper.life.alive:
-            return await self._start(name, confirmed=False)
+            return await self._start(name, StartArgs())
+        _demand_yes(name, recipe, confirmed=False)
         keeper.tell(lc.RestartAsked())
         await self._fleet.save()
         return await self._settled(keeper)
@@ -132,9 +135,25 @@ class Running:
         if not count:
             return good(keeper.name, how, **more)
         plural = "position stays" if count == 1 else "positions stay"
-        protection = (
-            "orders that rest at the venue go on protecting it"
-            if row.get("mode") in {"live", "sandbox"}
-            else "its stops are in the ledger and act on every candle it missed when it is started again"
+        more["protection"] = row.get("protection") or []
+        if row.get("mode") in {"live", "sandbox"}:
+            guarded = "; ".join(_guarded(keeper.name, row, each) for each in more["protection"])
+        else:
+            guarded = "its stops are in the ledger and act on every candle it missed when it is started again"
+        return good(keeper.name, f"{how}; {count} {plural} open: {guarded}", **more)
+
+
+def _demand_yes(name: str, recipe: Recipe, *, confirmed: bool) -> None:
+    """Refuse real money that nobody has allowed this version of the settings; UsageError."""
+    if recipe.live and not (confirmed or recipe.confirmed):
+        raise UsageError(f"{name} trades real money; to start it say `investbot start {name} --yes`.")
+
+
+def _guarded(name: str, row: dict[str, Any], each: dict[str, Any]) -> str:
+    """Say how one position at a venue is protected while nobody runs its instance."""
+    what = f"{each['quantity']} {each['symbol']}"
+    if each["kept"] == "venue":
+        return (
+            f"{what} is protected by the stop {each['stop_price']} at {row['venue']} (order {each['venue_order_id']})"
         )
-        return good(keeper.name, f"{how}; {count} {plural} open: {protection}", **more)
+    return f"{what} is NOT protected until `investbot start {name}`, or `investbot flatten {name}` to sell it"

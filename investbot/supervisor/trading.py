@@ -67,6 +67,7 @@ class Trading:
         recipes = await asyncio.gather(*(asyncio.to_thread(outside.recipe, name) for name in others))
         figures = {name: recipe.capital for name, recipe in zip(others, recipes, strict=True)}
         capital.allocate(args.name, amount, figures, await asyncio.to_thread(outside.fleet_capital))
+        await asyncio.to_thread(outside.afford, args.name, amount)
         if keeper.life.alive:
             await self._ask(args.name, InstanceRequest(action="allocate", amount=args.amount, by=args.by))
         await asyncio.to_thread(outside.allocate, args.name, amount)
@@ -91,6 +92,8 @@ class Trading:
         await hub.until(name, lambda row: open_positions(row) == 0, args.timeout_s)
         heard = hub.last(name)
         row = heard.row if heard and keeper.life.alive else await self._rows.stored(name)
+        if open_positions(row) == 0:
+            await asyncio.to_thread(self._fleet.tools.outside.prove_flat, name)
         return _proof(name, row | {"dust": answer.get("dust")} if isinstance(answer, dict) else row)
 
 

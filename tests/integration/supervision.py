@@ -17,7 +17,7 @@ from typing import Any
 from investbot.adapters.clock import SystemClock
 from investbot.control.client import ControlClient
 from investbot.control.server import HomeLock
-from investbot.domain.errors import ConfigError, UnknownInstance, UsageError
+from investbot.domain.errors import AuthFailed, ConfigError, TryAgain, UnknownInstance, UsageError
 from investbot.supervisor.app import Supervisor
 from investbot.supervisor.lifecycle import Patience, RestartPolicy
 from investbot.supervisor.outside import Recipe
@@ -36,6 +36,7 @@ class FolderOutside:
         self.home = home
         self.reloads = 0
         self.flattened: list[str] = []
+        self.confirmed: list[str] = []
 
     def names(self) -> list[str]:
         return sorted(path.name for path in (self.home / "instances").iterdir())
@@ -51,7 +52,23 @@ class FolderOutside:
         body = self.body(name)
         if "broken" in body:
             raise ConfigError(body["broken"])
-        return Recipe(Decimal(body["capital"]), bool(body["live"]), RestartPolicy(**body["restart"]))
+        live = bool(body["live"])
+        return Recipe(
+            Decimal(body["capital"]), live, live, name in self.confirmed, restart=RestartPolicy(**body["restart"])
+        )
+
+    def admit(self, name: str, by: str, *, accept_withdrawals: bool) -> None:
+        if self.body(name).get("withdraws") and not accept_withdrawals:
+            raise AuthFailed(f"The key of {name} may withdraw money.")
+        self.confirmed.append(name)
+
+    def afford(self, name: str, amount: Decimal) -> None:
+        if amount > Decimal(self.body(name).get("free", "Infinity")):
+            raise ConfigError(f"{name} counts on {amount}.")
+
+    def prove_flat(self, name: str) -> None:
+        if self.body(name).get("left"):
+            raise TryAgain(f"{name} is flat, but its venue still has an order of it.")
 
     def data_key(self, name: str) -> bytes:
         return KEY

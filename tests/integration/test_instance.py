@@ -269,10 +269,10 @@ def test_a_wrong_configuration_is_refused(home: Home, candles: Path, before: str
     ended_with(alpha, 78, sentence)
 
 
-def test_real_money_is_refused(home: Home) -> None:
+def test_real_money_without_keys_is_refused(home: Home) -> None:
     alpha = make_instance(home, "alpha", "venue.name=binance", "venue.mode=live")
-    assert run_to_end(home, "alpha")[0] == 78
-    ended_with(alpha, 78, "this version only trades on paper")
+    assert run_to_end(home, "alpha")[0] == 77
+    ended_with(alpha, 77, "`investbot keys set alpha`")
 
 
 def test_an_instance_that_is_not_there_is_refused(home: Home) -> None:

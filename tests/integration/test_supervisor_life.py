@@ -229,6 +229,30 @@ async def test_real_money_asks_first_and_is_remembered(home: Path) -> None:
         assert line["ok"]
 
 
+async def test_another_version_of_real_money_asks_again_even_to_restart(home: Path) -> None:
+    make_instance(home, "alpha", live=True)
+    outside = FolderOutside(home)
+    async with supervising(home, outside=outside) as (_, call):
+        assert (await call("start", names=["alpha"], yes=True))[0]["ok"]
+        assert (await call("restart", names=["alpha"]))[0]["ok"]
+        outside.confirmed.clear()
+        (line,) = await call("restart", names=["alpha"])
+        assert line["exit_code"] == 64
+        assert (await state(call, "alpha"))["state"] == "RUNNING"
+
+
+async def test_a_venue_may_refuse_a_start_and_an_allocation(home: Path) -> None:
+    make_instance(home, "alpha", live=True, withdraws=True, free="120")
+    outside = FolderOutside(home)
+    async with supervising(home, outside=outside, cooldown_s=0.0) as (_, call):
+        (line,) = await call("start", names=["alpha"], yes=True)
+        assert (line["exit_code"], outside.confirmed) == (77, [])
+        (line,) = await call("start", names=["alpha"], yes=True, accept_withdrawals=True)
+        assert (line["ok"], outside.confirmed) == (True, ["alpha"])
+        with pytest.raises(ConfigError, match="counts on 121"):
+            await call("allocate", name="alpha", amount="121")
+
+
 async def test_down_stops_all_and_up_restores_them(home: Path) -> None:
     make_instance(home, "alpha", open_positions=2)
     make_instance(home, "beta")

@@ -56,22 +56,54 @@ def set_(
 
 
 def check(context: typer.Context, name: Name) -> None:
-    """Say which keys are stored and since when, and whether the venue's usual ones are among them; asks no venue."""
+    """Say which keys are stored and since when, and let the venue say what they may do.
+
+    An instance on paper uses none, and no venue is asked.
+    """
     from investbot.adapters.storage.secrets import secret_names
+    from investbot.bootstrap.account import ask_venue
+    from investbot.bootstrap.live import at_venue
     from investbot.config.instance import load_instance
 
     session: Session = context.obj
     home = open_home(session)
     instance = home.existing(name)
     config = load_instance(instance.path)
+    rights: dict[str, bool | None] = {"trade": None, "withdraw": None, "ip_restricted": None}
     with unlocked(session, home) as vault:
-        stored = secret_names(instance.ledger, vault.data_key(name))
+        key = vault.data_key(name)
+        stored = secret_names(instance.ledger, key)
+        if at_venue(config):
+            with session.output.working(f"Asking {config.venue.name} …"):
+                told = ask_venue(home, name, key).data()
+            rights = {right: told[right] for right in rights}
     rows = [{"key": each, "set_at": rfc3339(at)} for each, at in stored.items()]
-    session.output.rows(rows, ["key", "set_at"], f"{name} has no keys; set them with `investbot keys set {name}`.")
-    if config.venue.mode.value != "paper" and not {"apiKey", "secret"} <= stored.keys() and "keypair" not in stored:
-        session.output.warn(f"{name} is {config.venue.mode.value} and has no apiKey with its secret, and no keypair.")
-    elif config.venue.mode.value == "paper" and stored:
+    if session.output.is_json:
+        session.output.value({"name": name, "mode": config.venue.mode.value, "keys": rows, **rights})
+    else:
+        session.output.rows(rows, ["key", "set_at"], f"{name} has no keys; set them with `investbot keys set {name}`.")
+    if at_venue(config):
+        _judge(session, name, config.venue.mode.value, rights)
+    elif stored:
         session.output.warn(f"{name} trades on paper and does not use them.")
+
+
+def _judge(session: Session, name: str, mode: str, rights: dict[str, bool | None]) -> None:
+    """Say what the rights mean for a start."""
+    words = {True: "yes", False: "no", None: "the venue does not say"}
+    session.output.say(
+        f"{name}: may trade: {words[rights['trade']]}; may withdraw: {words[rights['withdraw']]}; "
+        f"only from known addresses: {words[rights['ip_restricted']]}."
+    )
+    if rights["trade"] is False:
+        session.output.warn(f"this key may not trade; store one that may with `investbot keys set {name}`.")
+    if rights["withdraw"] and mode == "live":
+        session.output.warn(
+            f"a key that may withdraw is refused for real money; store one that may only trade with "
+            f"`investbot keys set {name}`, or take the risk with `investbot start {name} --accept-withdrawals`."
+        )
+    if rights["ip_restricted"] is False:
+        session.output.warn("this key works from anywhere; restrict it to your addresses on the venue's own page.")
 
 
 def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:

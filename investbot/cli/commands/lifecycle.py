@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from investbot.cli.choices import Every, Names, Yes
-from investbot.cli.fleet import chosen, open_home
+from investbot.cli.choices import Every, Names, Withdrawals, Yes
+from investbot.cli.fleet import chosen, open_home, user
+from investbot.cli.real_money import confirm_live, confirm_withdrawals, unconfirmed
 from investbot.cli.registry import RUN, add
 from investbot.cli.requests import ask_for_each
 from investbot.cli.session import Session
@@ -13,22 +14,33 @@ from investbot.cli.session import Session
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    add(app, "start", "investbot start alpha", "investbot start --all", panel=RUN)(start)
+    add(app, "start", "investbot start alpha", "investbot start --all", "investbot start alpha --yes", panel=RUN)(start)
     add(app, "stop", "investbot stop alpha", "investbot stop --all --json", panel=RUN)(stop)
     add(app, "restart", "investbot restart alpha", panel=RUN)(restart)
     add(app, "pause", "investbot pause alpha", "investbot pause --all", panel=RUN)(pause)
     add(app, "resume", "investbot resume alpha", panel=RUN)(resume)
 
 
-def start(context: typer.Context, names: Names = None, every: Every = False, yes: Yes = False) -> int:
+def start(
+    context: typer.Context,
+    names: Names = None,
+    every: Every = False,
+    yes: Yes = False,
+    accept_withdrawals: Withdrawals = False,
+) -> int:
     """Start instances; returns once each is RUNNING, or EXITED when its work was that short.
 
-    The first start of an instance that trades real money asks, or needs --yes.
+    The first start of a configuration that trades real money shows what is at stake and asks, or needs --yes.
     """
     session: Session = context.obj
-    if not yes and session.can_ask:
-        yes = _confirmed_live(session, names, every=every)
-    return ask_for_each(session, "start", names, every=every, yes=yes)
+    home = open_home(session)
+    live = unconfirmed(home, chosen(home, names, every=every))
+    if live:
+        confirm_live(session, live, yes=yes)
+    if accept_withdrawals:
+        confirm_withdrawals(session, yes=yes)
+    more = {"accept_withdrawals": True} if accept_withdrawals else {}
+    return ask_for_each(session, "start", names, every=every, yes=yes or bool(live), by=user(), **more)
 
 
 def stop(context: typer.Context, names: Names = None, every: Every = False) -> int:
@@ -49,22 +61,3 @@ def pause(context: typer.Context, names: Names = None, every: Every = False) -> 
 def resume(context: typer.Context, names: Names = None, every: Every = False) -> int:
     """Allow entries again, also after a halt."""
     return ask_for_each(context.obj, "resume", names, every=every)
-
-
-def _confirmed_live(session: Session, names: list[str] | None, *, every: bool) -> bool:
-    """Ask once for the instances that would trade real money for the first time."""
-    from investbot.config.instance import load_instance
-    from investbot.domain.states import Mode
-    from investbot.supervisor.journal import Journal
-
-    home = open_home(session)
-    known = set(home.names())
-    confirmed = {name for name, each in Journal(home.run.journal).read().items() if each.live_confirmed}
-    live = [
-        name
-        for name in chosen(home, names, every=every)
-        if name in known - confirmed and load_instance(home.instance(name).path).venue.mode is Mode.LIVE
-    ]
-    if live:
-        session.confirm(f"{', '.join(live)} will trade real money. Start?", yes=False)
-    return bool(live)

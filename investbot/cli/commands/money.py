@@ -15,6 +15,7 @@ from investbot.cli.fleet import open_home, supervisor, supervisor_if_up, user
 from investbot.cli.output import line
 from investbot.cli.registry import MONEY, add
 from investbot.cli.session import Session
+from investbot.cli.store import unlocked
 from investbot.cli.times import wall_clock
 from investbot.domain.errors import ConfigError
 
@@ -40,15 +41,16 @@ def capital(
         raise ConfigError(message)
     client = supervisor_if_up(home)
     if client is None:
-        told = _allocate(home, name, value)
+        told = _allocate(session, home, name, value)
     else:
         with client:
             told = client.call("allocate", name=name, amount=wire(value))["message"]
     return session.output.lines([line(name, told, capital=wire(value))])
 
 
-def _allocate(home: Home, name: str, value: Decimal) -> str:
+def _allocate(session: Session, home: Home, name: str, value: Decimal) -> str:
     """Write the new version here, with the instance kept from starting meanwhile."""
+    from investbot.bootstrap.live import at_venue
     from investbot.config.fleet import check_allocations, load_fleet
     from investbot.config.instance import load_instance, with_capital
     from investbot.config.versions import save
@@ -58,9 +60,20 @@ def _allocate(home: Home, name: str, value: Decimal) -> str:
     with audited(home, "capital", [name], amount=wire(value)), InstanceLock(instance.lock, name):
         allocations = {each: load_instance(home.instance(each).path).capital for each in home.names()}
         check_allocations(load_fleet(home.path), allocations, name, value)
-        changed = with_capital(load_instance(instance.path), value)
+        config = load_instance(instance.path)
+        if at_venue(config):
+            _afford(session, home, name, value)
+        changed = with_capital(config, value)
         save(instance.path, changed, wall_clock(), user(), f"capital {wire(value)}")
     return f"capital is now {wire(value)}"
+
+
+def _afford(session: Session, home: Home, name: str, value: Decimal) -> None:
+    """Let its venue say whether the account bears this allocation; ConfigError, AuthFailed, VenueError."""
+    from investbot.bootstrap.account import ask_venue, check_capital
+
+    with unlocked(session, home) as vault, session.output.working("Asking the venue …"):
+        check_capital(home, name, vault.data_key, lambda each, key: ask_venue(home, each, key), value)
 
 
 def size(

@@ -13,7 +13,7 @@ from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.adapters.venues.replay import ReplayVenue
 from investbot.adapters.venues.synthetic import SyntheticVenue
 from investbot.bootstrap import venues
-from investbot.bootstrap.assembly import demand_paper, engine_spec, identity_of, strategy_of
+from investbot.bootstrap.assembly import engine_spec, identity_of, strategy_of
 from investbot.bootstrap.venues import make_venue, venue_names
 from investbot.config.instance import new_instance
 from investbot.config.layers import from_assignments
@@ -38,6 +38,8 @@ def test_an_engine_gets_the_terms_of_the_profile_in_its_order() -> None:
     assert list(spec.instruments) == ["ETH/USDT", "BTC/USDT"]
     assert (spec.capital, spec.namespace, spec.timeframe.text) == (Decimal(500), "home/alpha", "1m")
     assert (spec.risk.max_open_positions, spec.costs.slippage) == (2, Decimal("0.001"))
+    assert spec.targets_rest
+    assert not engine_spec(profile("venue.mode=live"), {"BTC/USDT": BTC}, Decimal(500), "home/alpha").targets_rest
 
 
 def test_a_strategy_gets_its_parameters(tmp_path: Path) -> None:
@@ -45,16 +47,8 @@ def test_a_strategy_gets_its_parameters(tmp_path: Path) -> None:
     assert strategy_of(told, tmp_path) == MovingAverageCross(3, 8)
 
 
-@pytest.mark.parametrize("mode", ["live", "sandbox"])
-def test_only_paper_is_traded(mode: str) -> None:
-    made = new_instance("alpha", profile(f"venue.mode={mode}"), "mine", Decimal(500), 0)
-    with pytest.raises(ConfigError, match=f"alpha is set to {mode}, and this version only trades on paper"):
-        demand_paper(made)
-
-
 def test_an_instance_says_who_it_is() -> None:
     made = new_instance("alpha", profile("strategy.name=ma_cross"), "mine", Decimal(500), 0)
-    demand_paper(made)
     row = identity_of(made).row()
     assert (row["name"], row["mode"], row["venue"], row["profile"]) == ("alpha", "paper", "binance", "mine")
     assert (row["symbols"], row["timeframe"], row["strategy"]) == (["BTC/USDT"], "1m", "ma_cross")

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from investbot.adapters.storage.vault import Vault
+from investbot.bootstrap.consent import allow_live
+from investbot.bootstrap.home import InstanceHome
 from investbot.cli.options import GlobalOptions
 from investbot.cli.session import Session
 from investbot.domain.errors import LedgerError, UsageError
@@ -43,28 +45,54 @@ def make_live(folder: Path, name: str) -> None:
     settings.write_text(text.replace('name = "synthetic"', 'name = "binance"'), encoding="utf-8")
 
 
-def test_a_first_live_start_asks(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_live_start_tells_the_stake_and_has_it_typed(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_live(folder, "beta")
-    answering(monkeypatch, "n\n")
+    answering(monkeypatch, "yes\n")
     refused = cli("start", "--all")
     assert refused.code == 64
-    assert "beta will trade real money" in refused.err
-    assert "alpha" not in refused.err
-    answering(monkeypatch, "y\n")
+    assert "beta: 300.00 USDT on ETH/USDT at binance; worst loss a trade 3.00 USDT, a day 9.00 USDT" in refused.err
+    assert 'beta will trade real money.\nType "real money" to go on: ' in refused.err
+    assert "alpha:" not in refused.err
+    answering(monkeypatch, "Real money\n")
     assert cli("start", "beta").code == 69
     assert "real money" not in cli("start", "beta", "--yes").err
     assert "real money" not in cli("start", "alpha").err
 
 
-def test_a_live_start_that_was_confirmed_before_does_not_ask(
+@pytest.mark.parametrize("verb", ["start", "run"])
+def test_where_nobody_can_type_a_live_start_needs_a_yes(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    make_live(folder, "beta")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    refused = cli(verb, "beta")
+    assert refused.code == 64
+    assert "worst loss a trade 3.00 USDT" in refused.err
+    assert refused.err.endswith("add --yes to start it.\n")
+    assert cli(verb, "beta", "--accept-withdrawals").code == 64
+
+
+def test_a_key_that_may_withdraw_is_accepted_by_typing_it(
     cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from investbot.supervisor.journal import Journal, Remembered
+    answering(monkeypatch, "yes\n")
+    assert cli("start", "alpha", "--accept-withdrawals").code == 64
+    answering(monkeypatch, "accept withdrawals\n")
+    assert cli("start", "alpha", "--accept-withdrawals").code == 69
 
+
+def test_only_the_version_that_was_allowed_starts_without_a_word(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_live(folder, "beta")
-    Journal(folder / "home/run/supervisor.json").write({"beta": Remembered(live_confirmed=True)})
+    beta = InstanceHome(folder / "home/instances/beta")
+    allow_live(beta, 1, "ana", 0)
     answering(monkeypatch, "n\n")
     assert cli("start", "beta").code == 69
+    allow_live(beta, 2, "ana", 0)
+    assert cli("start", "beta").code == 64
 
 
 def test_a_passphrase_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,8 @@ def test_keys_go_into_the_instances_own_store_and_out_again(cli: Cli, folder: Pa
     assert stored(folder, "alpha") == {"apiKey": "public", "secret": CANARY}
     assert stored(folder, "beta") == {}
     checked = cli("keys", "check", "alpha", "--json")
-    assert [row["key"] for row in checked.json] == ["apiKey", "secret"]
+    assert [row["key"] for row in checked.json["keys"]] == ["apiKey", "secret"]
+    assert [checked.json[right] for right in ("trade", "withdraw", "ip_restricted")] == [None] * 3
     assert CANARY not in checked.out
     assert cli("keys", "forget", "alpha").code == 64
     assert cli("keys", "forget", "alpha", "--yes", "--json").json == {"name": "alpha", "forgotten": 2}
@@ -107,4 +108,7 @@ def test_check_says_what_is_missing_or_not_needed(cli: Cli, folder: Path) -> Non
     settings = folder / "home/instances/alpha/instance.toml"
     text = settings.read_text(encoding="utf-8").replace('mode = "paper"', 'mode = "live"')
     settings.write_text(text.replace('name = "synthetic"', 'name = "binance"'), encoding="utf-8")
-    assert "no apiKey with its secret" in cli("keys", "check", "alpha").err
+    refused = cli("keys", "check", "alpha")
+    assert refused.code == 77
+    assert "no apiKey with its secret" in refused.err
+    assert "investbot keys set alpha" in refused.err

@@ -115,11 +115,11 @@ def test_the_journal_gives_back_what_was_written(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "supervisor.json")
     assert journal.read() == {}
     life = Life(state=InstanceState.BACKOFF, failures=(90.0, 95.0), attempts=2, restarts=7, exit_code=1, error="No.")
-    remembered = Remembered(live_confirmed=True).after(life, 100.0, pid=None, start_time=None)
+    remembered = Remembered(restore=True).after(life, 100.0, pid=None, start_time=None)
     journal.write({"alpha": remembered})
     assert journal.read() == {"alpha": remembered}
     assert remembered.failure_ages_s == (10.0, 5.0)
-    assert remembered.live_confirmed
+    assert remembered.restore
     again = remembered.life(1000.0)
     assert (again.state, again.failures, again.attempts, again.restarts) == (
         InstanceState.BACKOFF,

@@ -1,0 +1,142 @@
+"""Real orders: from an instance's settings and its keys to the private side of a venue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from investbot.adapters.storage.reader import SqlcipherReader
+from investbot.adapters.storage.secrets import get_secrets
+from investbot.adapters.venues.ccxt.secrecy import FIELDS
+from investbot.bootstrap.consent import read_consent
+from investbot.bootstrap.home import Home, InstanceHome
+from investbot.bootstrap.venues import venue_names
+from investbot.config.instance import InstanceConfig
+from investbot.domain.errors import AuthFailed, ConfigError
+from investbot.domain.market import Cursor, Instrument, Millis
+from investbot.domain.states import Mode
+from investbot.ports.clock import Clock
+from investbot.ports.venue import MarketFact, Venue
+
+if TYPE_CHECKING:
+    from investbot.adapters.venues.ccxt.trading import CcxtTrading, TradingHealth
+
+LIVE_READY = True
+"""Whether the modes sandbox and live trade at all: the one switch that holds them back."""
+POLL_S, POLL_PAPER_S = 0.2, 1.0
+"""Seconds between two looks for a candle that is due: a test venue may run fifty times as fast as the wall."""
+_SIMULATED = "sim-"
+"""What the venue's ids of simulated orders begin with."""
+
+
+def at_venue(config: InstanceConfig) -> bool:
+    """Tell whether an instance's orders go to a venue's account, real or sandbox."""
+    return config.venue.mode is not Mode.PAPER
+
+
+def venue_keys(folder: InstanceHome, key: bytes) -> dict[str, str]:
+    """Read an instance's API keys out of its own store, by ccxt's names; VaultError, LedgerError."""
+    return {name: value for name, value in get_secrets(folder.ledger, key).items() if name in FIELDS}
+
+
+def demand_tradeable(config: InstanceConfig, keys: Mapping[str, str]) -> None:
+    """Refuse a mode whose orders cannot be placed: ConfigError for the venue, AuthFailed without keys."""
+    name, mode = config.name, config.venue.mode.value
+    if not at_venue(config):
+        return
+    if not LIVE_READY:
+        raise ConfigError(
+            f"{name} is set to {mode}, and this version only trades on paper; "
+            f"`investbot config set {name} venue.mode=paper` changes it."
+        )
+    if config.venue.name in venue_names():
+        raise ConfigError(
+            f"{name} is set to {mode}, and {config.venue.name} takes no orders; "
+            f"`investbot config set {name} venue.mode=paper` changes it."
+        )
+    if not ({"apiKey", "secret"} <= keys.keys() or "privateKey" in keys or "token" in keys):
+        raise AuthFailed(
+            f"{name} is set to {mode} and has no apiKey with its secret; "
+            f"`investbot keys set {name}` stores those of {config.venue.name}."
+        )
+
+
+def demand_allowed(config: InstanceConfig, folder: InstanceHome, key: bytes) -> None:
+    """Refuse to trade where nobody ever said yes to real money, or over a ledger of made-up fills; ConfigError."""
+    if not at_venue(config):
+        return
+    if config.venue.mode is Mode.LIVE and not read_consent(folder).version:
+        raise ConfigError(
+            f"Nobody has allowed {config.name} to trade real money yet; `investbot start {config.name}` asks for that."
+        )
+    with closing(SqlcipherReader.open(folder.ledger, key)) as reader:
+        simulated = any(str(row["venue_order_id"] or "").startswith(_SIMULATED) for row in reader.rows("orders"))
+    if simulated:
+        raise ConfigError(
+            f"{config.name} has traded on paper, and its ledger is full of made-up fills; "
+            f"make another instance for {config.venue.mode.value} trading with `investbot create`."
+        )
+
+
+def has_begun(folder: InstanceHome, key: bytes) -> bool:
+    """Tell whether an instance has ever had a candle, and so may own anything; LedgerError, VaultError."""
+    with closing(SqlcipherReader.open(folder.ledger, key)) as reader:
+        return reader.snapshot()["last_event_at"] is not None
+
+
+def trading_venue(config: InstanceConfig, keys: Mapping[str, str], place: Home, clock: Clock) -> CcxtTrading:
+    """Build the private side of an exchange, not connected; `keys` have ccxt's names; ConfigError, AuthFailed."""
+    from investbot.adapters.venues.ccxt.trading import CcxtTrading
+
+    demand_tradeable(config, keys)
+    return CcxtTrading(
+        config.venue.name,
+        keys,
+        clock,
+        settings=config.venue.ccxt,
+        sandbox=config.venue.mode is Mode.SANDBOX,
+        limits=place.run.path / "limits",
+    )
+
+
+class WatchedVenue:
+    """A venue of candles whose health also tells how the way to the account is: breaker, limit, response times."""
+
+    def __init__(self, venue: Venue, health: Callable[[], TradingHealth]) -> None:
+        """Stand for `venue`."""
+        self._venue = venue
+        self._health = health
+
+    async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """Connect."""
+        return await self._venue.open(symbols)
+
+    def facts(self, anchors: Mapping[str, Millis], cursor: Cursor | None) -> AsyncIterator[MarketFact]:
+        """Stream the past, then what comes."""
+        return self._venue.facts(anchors, cursor)
+
+    async def poll(self) -> None:
+        """Look for news."""
+        await self._venue.poll()
+
+    def now(self) -> Millis:
+        """The venue's time in milliseconds UTC."""
+        return self._venue.now()
+
+    def health(self) -> Mapping[str, str]:
+        """Tell how candles and account are; times in milliseconds."""
+        seen = self._health()
+        told = {
+            "circuit": seen.circuit.value,
+            "limit_left": str(seen.limit_left),
+            "clock_skew_ms": str(seen.clock_skew_ms),
+        }
+        told |= {"account_error": seen.last_error} if seen.last_error else {}
+        for name, figures in seen.endpoints.items():
+            told[f"endpoint {name}"] = " ".join(f"{word}={value:g}" for word, value in figures.items())
+        return {**self._venue.health(), **told}
+
+    async def close(self) -> None:
+        """Release everything."""
+        await self._venue.close()
