@@ -140,17 +140,12 @@ class Loop:
         self.commit()
         self._journal.checkpoint()
 
-    def leave(self) -> list[Callable[[], list[Event]]]:
-        """Take out what the private side of a venue told and is not worked on; who asks is still to be dismissed."""
-        items = self._inbox.drain()
-        self._waiting += [item for item in items if isinstance(item, Asked)]
-        return [item.conclude for item in items if isinstance(item, Heard)]
-
-    def dismiss(self) -> None:
-        """Tell everybody who still waits that the instance ends."""
-        left = [item for item in self._inbox.drain() if isinstance(item, Asked)]
-        for asked in (*self._waiting, *left):
+    def dismiss(self) -> list[Callable[[], list[Event]]]:
+        """Tell everybody who still waits that the instance ends; give what a live venue told and nobody worked on."""
+        left = self._inbox.drain()
+        for asked in (*self._waiting, *(item for item in left if isinstance(item, Asked))):
             asked.refuse(TryAgain(f"{self._name} is stopping; ask again once it runs."))
+        return [item.conclude for item in left if isinstance(item, Heard)]
 
     def _on_candle(self, candle: Candle) -> None:
         if not self._engine.state.begun:

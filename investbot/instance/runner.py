@@ -150,7 +150,7 @@ class Runner:
         live = self._live
         if live is not None:
             live.hear(None)
-            for conclude in loop.leave():
+            for conclude in loop.dismiss():
                 live.keep(conclude)
             journal = Journal(self._parts.ledger, self._link.event, _GROUP)
             with contextlib.suppress(TimeoutError):
