@@ -22,7 +22,7 @@ _LOOKS = 6
 """Looks at an order that was withdrawn before it is withdrawn again; fewest looks at one that seems absent."""
 _MARGINS = (MINUTE, HOUR, DAY)
 """How long before an order was decided its fills are looked for, in milliseconds, look by look: clocks differ."""
-_LATE_LOOKS, _LATE_S = 3, 1.0
+_LATE_LOOKS, _LATE_S = 2, 0.25
 """Looks, and seconds between the first and the last, at an order that was sent long before this process began."""
 NEVER_ACCEPTED = "never accepted"
 
@@ -173,13 +173,13 @@ class OrderKeeper:
         """Tell whether an earlier process sent the order so long ago that no read lags behind it any more.
 
         The venue's time since then becomes seconds of the wall by how fast that time has run here (`here_s` seconds
-        since `began_at`).
+        since `began_at`); a clock that hardly runs, as one that was just corrected, tells nothing.
         """
         own, floor = self._own, self._floor
         if own.sent_at is None or own.accepted or looks < _LATE_LOOKS or here_s < _LATE_S:
             return False
         passed = floor.now() - began_at
-        return passed > 0 and (floor.now() - own.sent_at) / passed * here_s >= 2 * floor.absent_s
+        return passed >= here_s * 500 and (floor.now() - own.sent_at) / passed * here_s >= 2 * floor.absent_s
 
     async def _absent(self) -> None:
         """Conclude that the venue does not have the order, unless a fill of it says otherwise."""

@@ -102,8 +102,16 @@ async def test_an_order_sent_just_now_gets_all_patience(host: LiveHost) -> None:
 
 async def test_patience_goes_on_where_an_earlier_start_was_cut_short(host: LiveHost) -> None:
     await cut_off(host, Role.STOP, sent=True)
-    assert await restarted(host, 60) < 3
+    assert await restarted(host, 60) < 2
     assert host.changes(STOP) == ["SENT", "REJECTED"]
+
+
+async def test_a_clock_that_stands_still_shortens_no_patience(host: LiveHost) -> None:
+    await cut_off(host, Role.STOP, sent=True)
+    host.venue.at += 3_600_000
+    began = host.hurry.seconds
+    await host.start()
+    assert host.hurry.seconds - began >= 10
 
 
 async def test_fills_that_come_together_get_one_stop(host: LiveHost) -> None:
