@@ -17,9 +17,9 @@ from investbot.adapters.clock import SystemClock
 from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.secrets import set_secrets
-from investbot.bootstrap import errands
 from investbot.bootstrap.consent import allow_live
 from investbot.bootstrap.home import Home, InstanceHome
+from investbot.bootstrap.instance import flatten_stopped
 from investbot.config.fleet import init_fleet
 from investbot.config.instance import InstanceConfig, load_instance, new_instance
 from investbot.config.layers import from_assignments, merge
@@ -146,7 +146,7 @@ class Fleet:
 
     def flatten(self, name: str) -> dict[str, Any]:
         """Cancel and sell all of an instance that does not run, as the command does; InvestBotError."""
-        return errands.send(self.home.path, name, KEY, "flatten")
+        return flatten_stopped(self.home.path, name, KEY, "chaos")
 
     def events(self, name: str) -> list[Event]:
         """Read all events of an instance's ledger."""

@@ -56,7 +56,7 @@ def make_plan(seed: int, kills: int, key: str) -> list[Kill]:
 def _kill(dice: random.Random, key: str, number: int) -> Kill:
     faults = tuple(_fault(dice, key) for _ in range(dice.choice((0, 1, 1, 2, 3))))
     moment = dice.choice(MOMENTS)
-    longest = {"start": 1.2, "ready": 2.5, "order": 0.15}[moment]
+    longest = {"start": 1.2, "ready": 1.5, "order": 0.15}[moment]
     if moment == "order" and dice.random() < 0.5:
         # The answer is held back, so that the kill comes between acceptance and answer.
         held = {"endpoint": "POST order", "kind": "delay", "when": "after", "seconds": 0.5, "key": key}
