@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -180,10 +181,14 @@ def check_capital(place: Home, name: str, key_of: KeyOf, ask: Ask, amount: Decim
         demand_money(place, config, key_of, ask(name, key_of(name)), amount)
 
 
-def demand_none_left(name: str, ask: Callable[[], Account], tries: int = 3) -> None:
-    """See that the venue has no open order of a flat instance; TryAgain naming those it has, or why it cannot say."""
+def demand_none_left(name: str, ask: Callable[[], Account], *, tries: int = 3, pause_s: float = 2.0) -> None:
+    """See that the venue has no open order of a flat instance; TryAgain naming those it has, or why it cannot say.
+
+    It is asked `tries` times, for what it tells may be some seconds old.
+    """
     left: Sequence[str] = ()
-    for _ in range(tries):
+    for number in range(tries):
+        time.sleep(pause_s if number else 0)
         try:
             left = ask().own_open
         except InvestBotError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.instruments import InstrumentRules
 from investbot.config.profile import Profile
+from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.ports.venue import Venue
 
@@ -84,5 +85,6 @@ def _exchange(profile: Profile, clock: Clock) -> Venue:
         profile.market.timeframe,
         clock,
         settings=profile.venue.ccxt,
+        sandbox=profile.venue.mode is Mode.SANDBOX,
         stale_after_ms=profile.stale_after_ms,
     )

@@ -227,10 +227,10 @@ def test_earnings_count_and_what_is_held_does_not(home: Home, tmp_path: Path) ->
 
 def test_what_a_flat_instance_left_is_named() -> None:
     told = [Account(GOOD, Decimal(0), "USDT", ("BTC/USDT 7",)), telling()]
-    demand_none_left("alpha", lambda: told.pop(0))
+    demand_none_left("alpha", lambda: told.pop(0), pause_s=0)
     assert not told
     with pytest.raises(TryAgain, match="BTC/USDT 7; flatten it again"):
-        demand_none_left("alpha", lambda: Account(GOOD, Decimal(0), "USDT", ("BTC/USDT 7",)))
+        demand_none_left("alpha", lambda: Account(GOOD, Decimal(0), "USDT", ("BTC/USDT 7",)), pause_s=0)
 
     def silent() -> Account:
         raise VenueUnavailable("binance does not answer.")

@@ -10,6 +10,7 @@ from typing import Any
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.markets import load_instruments
+from investbot.adapters.venues.ccxt.session import to_sandbox
 from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
 from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import Instrument, Millis, Timeframe
@@ -24,8 +25,17 @@ WINDOW_MS = 5000
 class Connection:
     """Asks one exchange and remembers how that went."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any], clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        clock: Clock,
+        jitter: Callable[[], float],
+        *,
+        sandbox: bool = False,
+    ) -> None:
         self._name = name
+        self._sandbox = sandbox
         self._settings = settings
         self._clock = clock
         self._jitter = jitter
@@ -40,6 +50,8 @@ class Connection:
         spot = not any(":" in symbol for symbol in symbols)
         self._exchange = await asyncio.to_thread(make_exchange, self._name, self._settings, spot=spot)
         try:
+            if self._sandbox:
+                to_sandbox(self._exchange, self._settings)
             self._check(timeframe)
             demand_json(self._exchange)
             if self._exchange.verify:

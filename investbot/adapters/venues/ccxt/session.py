@@ -80,7 +80,7 @@ def _make(name: str, settings: Mapping[str, Any], keys: Keys, *, sandbox: bool) 
     demand_json(exchange)
     _judge_emptiness(exchange)
     if sandbox:
-        _to_sandbox(exchange, settings)
+        to_sandbox(exchange, settings)
     _check_keys(exchange, keys)
     return exchange
 
@@ -111,7 +111,7 @@ def _only_spot(exchange: Any, settings: Mapping[str, Any]) -> None:
         kinds["types"] = ["spot"]
 
 
-def _to_sandbox(exchange: Any, settings: Mapping[str, Any]) -> None:
+def to_sandbox(exchange: Any, settings: Mapping[str, Any]) -> None:
     """Use the venue's sandbox; addresses the operator named himself stay as they are."""
     try:
         exchange.set_sandbox_mode(True)

@@ -25,9 +25,10 @@ LONGEST_PAUSE_S = 15.0
 class CcxtVenue:
     """Public candles of one exchange; needs no key.
 
-    `settings` go to the ccxt class as they are. `warmup` closed candles precede the first one traded on. A candle is
-    asked for `settle_ms` after its close (a quarter of a bar at most); a symbol waits at most `grace_ms` for the
-    others' candle of the same close; DataStale says that a candle has been due for `stale_after_ms`.
+    `settings` go to the ccxt class as they are; `sandbox` takes the market of the venue's test account. `warmup`
+    closed candles precede the first one traded on. A candle is asked for `settle_ms` after its close (a quarter of a
+    bar at most); a symbol waits at most `grace_ms` for the others' candle of the same close; DataStale says that a
+    candle has been due for `stale_after_ms`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class CcxtVenue:
         clock: Clock,
         *,
         settings: Mapping[str, Any] | None = None,
+        sandbox: bool = False,
         warmup: int = WARMUP,
         stale_after_ms: Millis = 120 * SECOND,
         settle_ms: Millis = SECOND,
@@ -51,7 +53,7 @@ class CcxtVenue:
         self._settle_ms = min(settle_ms, timeframe.ms // 4)
         self._grace_ms = grace_ms
         self._sleep = sleep
-        self._connection = Connection(name, settings or {}, clock, jitter)
+        self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox)
         self._instruments: dict[str, Instrument] = {}
         self._opened_at: Millis = 0
         self._series: list[Series] = []

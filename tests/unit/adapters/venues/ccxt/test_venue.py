@@ -133,6 +133,15 @@ async def test_instruments_are_the_venues_own(blockbuster: BlockBuster) -> None:
         assert (told["PEPE/USDT"].tick, told["PEPE/USDT"].lot) == (Decimal("0.00000001"), Decimal(1))
 
 
+async def test_the_sandbox_has_a_market_of_its_own() -> None:
+    async with desk(sandbox=True) as it:
+        await it.venue.open([BTC])  # at the address that was named: it wins over the sandbox's
+        assert it.venue._connection._exchange.isSandboxModeEnabled
+    async with desk() as it:
+        await it.venue.open([BTC])
+        assert not it.venue._connection._exchange.isSandboxModeEnabled
+
+
 async def test_an_unknown_symbol_is_refused_naming_near_ones() -> None:
     async with desk() as it:
         with pytest.raises(DataError, match=r"binance has no market BTC/USD \(near: BTC/USDT.*\): see market\.symbols"):
