@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from scripts.chaos_run.exchange import ExchangeProcess
@@ -68,18 +68,6 @@ def _sent(exchange: ExchangeProcess, key: str) -> int:
 
 def in_parallel(works: Sequence[Callable[[], None]]) -> None:
     """Do everything at once; the first error comes out when all is over."""
-    errors: list[BaseException] = []
-
-    def guarded(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that waits
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(max_workers=len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
