@@ -187,14 +187,14 @@ def test_a_second_process_is_refused_while_the_first_lives(home: Home, candles: 
         assert said == f"alpha is already running (pid {first.pid}); `investbot stop alpha` ends it.\n"
         assert first.poll() is None
         assert not alpha.exit.exists()
-    assert run_to_end(home, "alpha", bytes(32))[0] == 77
+    assert run_to_end(home, "alpha", bytes(32))[0] == 74
 
 
 def test_a_wrong_key_is_refused(home: Home, candles: Path) -> None:
     alpha = replaying(home, "alpha", candles)
     code, said = run_to_end(home, "alpha", b"w" * 32)
-    assert code == 77
-    ended_with(alpha, 77, said.strip())
+    assert code == 74
+    ended_with(alpha, 74, said.strip())
     assert b"w" * 4 not in alpha.log.read_bytes()
 
 
