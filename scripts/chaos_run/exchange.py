@@ -33,7 +33,11 @@ class ExchangeProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        try:
+            self._process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
 
     def settings(self, timeout_ms: int = 1500) -> dict[str, Any]:
         """Give what goes into `venue.ccxt`; a request is given up after `timeout_ms`."""

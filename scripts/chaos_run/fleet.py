@@ -61,6 +61,7 @@ class Child:
     offset: int
     began: float = field(default_factory=time.monotonic)
     _ready: bool = False
+    _said: str = ""
 
     @property
     def ready(self) -> bool:
@@ -84,17 +85,20 @@ class Child:
     def kill(self) -> tuple[int, str]:
         """End it as a power cut does; give the exit code and its last words."""
         self.process.kill()
-        said = self.process.communicate()[1]
-        return self.process.returncode, said
+        return self._last_words()
 
     def stop(self, seconds: float = 20.0) -> tuple[int, str]:
         """Ask it to end in order, and kill it when it does not in time."""
         self.process.terminate()
         try:
-            said = self.process.communicate(timeout=seconds)[1]
+            return self._last_words(seconds)
         except subprocess.TimeoutExpired:
             return self.kill()
-        return self.process.returncode, said
+
+    def _last_words(self, seconds: float | None = None) -> tuple[int, str]:
+        if self.process.stderr is not None and not self.process.stderr.closed:
+            self._said = self.process.communicate(timeout=seconds)[1]
+        return self.process.returncode, self._said
 
 
 class Fleet:

@@ -12,7 +12,7 @@ from scripts.chaos_run.exchange import ExchangeProcess
 from scripts.chaos_run.fleet import Child, Fleet
 from scripts.chaos_run.plan import Kill
 
-READY_S = 5.0
+READY_S = 4.0
 """Seconds that a plan waits at most for readiness or for an order before it kills all the same."""
 FAST_S = 0.01
 

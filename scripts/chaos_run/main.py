@@ -22,7 +22,7 @@ SPEED = 60.0
 """Venue time over wall time: a one-minute bar closes every second."""
 KEYS = {"alpha": "main", "beta": "second"}
 """Two instances on one account, each with an API key of its own."""
-CALM_S = 6.0
+CALM_S = 4.0
 """Seconds that each instance has without faults before it is told to sell everything."""
 
 

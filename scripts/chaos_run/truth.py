@@ -63,6 +63,7 @@ class Book:
         self.filled[client] += event.quantity
         if self.filled[client] >= self.orders[client].quantity:
             self.open.discard(client)
+            self.unknown.discard(client)
         sign = 1 if event.side is Side.BUY else -1
         in_base = event.fee_currency == event.symbol.partition("/")[0]
         self.held[event.symbol] += sign * event.quantity - (event.fee if in_base else ZERO)

@@ -1,0 +1,83 @@
+"""Kills and faults at random, seeded; and an account that two instances and a human share for an hour."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from investbot.domain.events import OrderChanged
+from investbot.domain.order import OrderState
+from scripts.chaos_run.plan import make_plan
+from scripts.chaos_run.truth import OPEN
+from tests.conftest import REPOSITORY
+from tests.integration.live_exchange import staged
+
+HOUR_SPEED = 120.0
+HOUR_S = 3600 / HOUR_SPEED
+
+
+def test_a_plan_is_the_same_every_time_and_another_for_every_seed() -> None:
+    assert make_plan(3, 40, "main") == make_plan(3, 40, "main")
+    assert make_plan(3, 40, "main") != make_plan(4, 40, "main")
+    moments = Counter(kill.moment for kill in make_plan(3, 200, "main"))
+    assert set(moments) == {"start", "ready", "order"}
+
+
+def test_after_kills_and_faults_ledgers_and_exchange_tell_the_same(tmp_path: Path) -> None:
+    told = tmp_path / "chaos.json"
+    command = [sys.executable, "-m", "scripts.chaos_run.main", "--seed", "11", "--kills", "12", "--json", str(told)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {row["figure"]: row for row in json.loads(told.read_text())}
+    assert rows["kills"]["value"] == 12
+    assert rows["entries filled"]["value"] > 0
+    assert all(row["met"] for row in rows.values())
+    assert {"bench", "figure", "value", "unit", "goal", "better", "met", "command"} <= set(rows["kills"])
+
+
+@pytest.mark.slow
+def test_two_instances_and_a_human_share_an_account_for_an_hour(tmp_path: Path) -> None:
+    dice = random.Random(5)
+    with staged(tmp_path / "fleet", seed=5, speed=HOUR_SPEED) as stage:
+        stage.add("alpha", "main")
+        stage.add("beta", "second")
+        children = [stage.start("alpha"), stage.start("beta")]
+        place, resting = stage.exchange.do, []
+        place("order", account="main", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.02")
+        end = time.monotonic() + HOUR_S
+        while time.monotonic() < end:
+            price = Decimal(stage.exchange.tell("state")["prices"]["BTCUSDT"])
+            side = dice.choice(("BUY", "SELL"))
+            near, far = (Decimal("0.9995"), Decimal("0.85")) if side == "BUY" else (Decimal("1.0005"), Decimal("1.15"))
+            for factor in (near, far):
+                limit = str((price * factor).quantize(Decimal("0.01")))
+                told = {"account": "main", "symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC"}
+                answer = place("order", **told, quantity="0.0005", price=limit)
+                if factor == far:
+                    resting.append(answer["orderId"])
+            time.sleep(3)
+        for name, child in zip(stage.keys, children, strict=True):
+            assert not child.ended
+            code, said = child.stop()
+            assert code == 0, said
+            assert stage.fleet.flatten(name)["flat"]
+        assert stage.off() == {}
+        rows = stage.exchange.truth()["orders"]
+        human = [row for row in rows if row["by"] == "human"]
+        assert not [row for row in human if row["status"] not in {*OPEN, "FILLED"}]
+        assert {row["orderId"] for row in human if row["status"] in OPEN} >= set(resting)
+        for name in stage.keys:
+            book = stage.book(name)
+            assert stage.entered(name) > 3
+            assert not book.open
+            assert {stage.keys[name]} == {row["by"] for row in rows if row["clientOrderId"] in book.orders}
+            assert not [line for line in stage.said("reconciled", name) if line["differences"]]
+            assert not [c for c in stage.events(name, OrderChanged) if c.state is OrderState.UNKNOWN]
