@@ -85,7 +85,7 @@ class Output:
                 print(title)
             width = max((len(key) for key in record), default=0)
             for key, value in record.items():
-                print(f"{label(key):<{width}}  {text(value)}".rstrip())
+                print(f"{label(key):<{width}}  {text(value) or '-'}")
 
     def rows(self, rows: Iterable[Row], columns: Sequence[str], empty: str = "", less: Sequence[str] = ()) -> None:
         """Print many objects: a JSON array with all their keys, or the chosen columns for a human.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from decimal import Decimal
 from typing import Annotated
 
@@ -57,13 +60,19 @@ def init(
             message = f"There is a home in {home.path} already; use it, or name another with --home."
             raise AlreadyExists(message)
     _make(session, home, limit)
-    session.output.say(f"{DISCLAIMER}\n")
+    session.output.say(f"{_disclaimer()}\n")
     if session.output.is_json:
         session.output.value({"home": str(home.path), "disclaimer": DISCLAIMER})
     session.output.say(
         f"Made a home in {home.path}. There is no way back from a forgotten passphrase: keep it safe.\n"
         f"Next: investbot create alpha --profile example --capital 500 --home {home.path}"
     )
+
+
+def _disclaimer() -> str:
+    """Give the disclaimer, on a terminal broken between words."""
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(DISCLAIMER, width) if sys.stdout.isatty() else DISCLAIMER
 
 
 def _make(session: Session, home: Home, limit: Decimal | None) -> None:

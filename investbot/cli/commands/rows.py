@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -17,6 +17,20 @@ from investbot.domain.errors import UsageError
 
 LESS = ("type", "fee_currency", "gapped", "stop_price", "filled", "role", "order_id", "quantity", "entry_price")
 """What a narrow terminal does without, the first one first."""
+
+# Kind of row -> the head of its CSV, also when there are no rows; events have further columns of their own.
+KEYS: dict[str, str] = {
+    "positions": "plan_id symbol opened_at quantity entry_price cost fees_quote stop_price",
+    "orders": "at order_id client_order_id venue_order_id symbol side type price stop_price quantity filled state role "
+    "reason plan_id time_in_force replaces changed_at state_reason",
+    "fills": "at order_id trade_id symbol side price quantity fee fee_currency fee_quote plan_id gapped",
+    "trips": "opened_at closed_at symbol quantity entry_price exit_price costs net_pnl r mae mfe exit_reason gapped "
+    "plan_id",
+    "events": "seq at kind",
+    "equity": "at equity cause",
+    "signals": "instance at signal_id symbol timeframe source direction confidence price stop targets reason outcome "
+    "plan_id denied_by denial value bound",
+}
 
 # Kind of row -> what the command says of itself, the columns a human is shown.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -54,7 +68,7 @@ def _command(kind: str, summary: str, columns: tuple[str, ...]) -> Callable[...,
     def command(context: typer.Context, name: Name, since: Since = None, last: Last = None, csv: Csv = False) -> None:
         session: Session = context.obj
         rows = rows_of(session, open_home(session), kind, name, Filters.of(since, last))
-        show(session, rows, columns, csv=csv, less=LESS)
+        show(session, rows, columns, csv=csv, less=LESS, keys=KEYS[kind])
 
     command.__doc__ = summary
     return command
@@ -67,23 +81,23 @@ def show(
     *,
     csv: bool,
     less: tuple[str, ...] = (),
+    keys: str = "",
 ) -> None:
-    """Print rows as the operator wants them; UsageError for CSV and JSON at once."""
+    """Print rows as the operator wants them, CSV under `keys` first; UsageError for CSV and JSON at once."""
     if csv and session.output.is_json:
         message = "--csv and --json do not go together: choose one."
         raise UsageError(message)
     if csv:
-        session.output.csv(rows, _all_columns(rows, columns))
+        session.output.csv(rows, _all_columns(rows, keys.split() or columns))
     elif session.output.is_json:
         session.output.rows(rows, columns)
     else:
         session.output.rows([_with_rest(row) for row in rows] if "what" in columns else rows, columns, less=less)
 
 
-def _all_columns(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:
-    """Name every key that occurs, in the order of the first rows."""
-    known = dict.fromkeys(key for row in rows for key in row)
-    return list(known) or [column for column in columns if column != "what"]
+def _all_columns(rows: list[dict[str, Any]], keys: Iterable[str]) -> list[str]:
+    """Name the keys that all rows have, then every other that occurs, in the order of the first rows."""
+    return list(dict.fromkeys([*keys, *(key for row in rows for key in row)]))
 
 
 def _with_rest(row: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from investbot.cli.choices import Csv, Last, Since, complete_names
-from investbot.cli.commands.rows import show
+from investbot.cli.commands.rows import KEYS, show
 from investbot.cli.fleet import open_home
 from investbot.cli.reading import Filters, rows_of_each
 from investbot.cli.registry import LOOK, add
@@ -51,4 +51,4 @@ def signals(
     found = rows_of_each(session, home, "signals", names, filters)
     rows = [{"instance": each, **row} for each, some in found for row in some]
     rows.sort(key=lambda row: parse_rfc3339(row["at"]))
-    show(session, rows[-last:] if last else rows, COLUMNS, csv=csv, less=LESS)
+    show(session, rows[-last:] if last else rows, COLUMNS, csv=csv, less=LESS, keys=KEYS["signals"])

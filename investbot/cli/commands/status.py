@@ -129,7 +129,7 @@ def top(context: typer.Context, names: Names = None, every: Every = False) -> No
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """Round money to hundredths for a human."""
-    return {**row, **{key: format(Decimal(row[key]), ".2f") for key in _MONEY if row.get(key) is not None}}
+    return {**row, **{key: format(Decimal(row[key]), "z.2f") for key in _MONEY if row.get(key) is not None}}
 
 
 def _elsewhere(session: Session, hosts: list[str]) -> int:

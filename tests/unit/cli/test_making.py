@@ -11,6 +11,7 @@ import pytest
 
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault, Vault
+from investbot.cli.commands.init import DISCLAIMER
 from investbot.domain.errors import LedgerError
 from tests.unit.cli.conftest import PASSPHRASE, Cli, holding
 
@@ -45,6 +46,16 @@ def test_init_makes_a_private_home_and_prints_the_disclaimer(cli: Cli, tmp_path:
     for path in home.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert cli("profiles", "check", str(home / "profiles/example.toml"), home=home).code == 0
+
+
+def test_the_disclaimer_is_broken_between_words_on_a_terminal(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    told = cli("init", home=tmp_path / "new").out.partition("\n\n")[0]
+    assert max(map(len, told.splitlines())) <= 60
+    assert told.replace("\n", " ") == DISCLAIMER
 
 
 def test_init_refuses_a_home_that_is_there(cli: Cli, folder: Path) -> None:

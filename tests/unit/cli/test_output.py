@@ -71,11 +71,12 @@ def test_csv_has_a_header_and_empty_cells(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_records(capsys: pytest.CaptureFixture[str]) -> None:
-    record = {"open_positions": 1, "symbols": ["BTC/USDT", "ETH/USDT"], "parts": {"fast": 3}}
+    record = {"open_positions": 1, "symbols": ["BTC/USDT", "ETH/USDT"], "parts": {"fast": 3}, "paused": {}}
     Output().record(record, title="alpha")
     assert (
         capsys.readouterr().out
         == "alpha\nopen positions  1\nsymbols         BTC/USDT ETH/USDT\nparts           fast=3\n"
+        "paused          -\n"
     )
     Output(Face.JSON).record(record)
     assert json.loads(capsys.readouterr().out) == record

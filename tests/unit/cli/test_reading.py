@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from investbot.domain.times import parse_rfc3339
-from tests.unit.cli.conftest import Cli
+from tests.unit.cli.conftest import Cli, holding
 
 
 def words(text: str) -> list[str]:
@@ -68,7 +68,18 @@ def test_csv_holds_every_column(cli: Cli) -> None:
     lines = cli("fills", "alpha", "--csv").out.splitlines()
     assert lines[0].split(",")[: len(FILLS)] == FILLS
     assert len(lines) == len(rows) + 1
-    assert cli("fills", "beta", "--csv").out.startswith("at,")
+
+
+@pytest.mark.parametrize("kind", ["orders", "fills", "trips", "equity", "signals"])
+def test_the_head_of_a_csv_is_that_of_the_rows_also_without_any(cli: Cli, kind: str) -> None:
+    (head,) = cli(kind, "beta", "--csv").out.splitlines()
+    assert head.split(",") == list(cli(kind, "alpha", "--last", "1", "--json").json[0])
+
+
+def test_the_head_of_positions_is_that_of_the_rows_also_without_any(cli: Cli, folder: Path) -> None:
+    (head,) = cli("positions", "beta", "--csv").out.splitlines()
+    holding(cli, folder, "gamma")
+    assert head.split(",") == list(cli("positions", "gamma", "--json").json[0])
 
 
 def test_csv_and_json_exclude_each_other(cli: Cli) -> None:
@@ -135,3 +146,11 @@ def test_logs_are_read_over_rotated_files(cli: Cli, folder: Path) -> None:
     assert len(lines) == len(written) + 2
     assert cli("logs", "alpha", "--last", "2").out == "2030-01-01T00:00:00Z  INFO  later  n=1\nnot json\n"
     assert cli("logs", "alpha", "--since", "2029-01-01").out.count("\n") == 1
+
+
+def test_a_loss_below_a_hundredth_is_no_loss_to_a_human(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{**cli("status", "alpha", "--json").json[0], "total_pnl": "-0.001", "day_pnl": "-1.005"}]
+    monkeypatch.setattr("investbot.cli.commands.status.status_of", lambda *_: rows)
+    _, row = cli("status", "alpha").out.splitlines()
+    assert "-1.00" in row
+    assert "-0.00" not in row
