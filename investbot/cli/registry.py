@@ -64,9 +64,15 @@ def build(verb: str | None) -> typer.Typer:
     return app
 
 
-def add(app: typer.Typer, name: str, *examples: str, panel: str | None = None) -> Callable[[Command], Command]:
-    """Register a command with the examples its help shows; a test runs each of them."""
-    return app.command(name, epilog=example_text(examples), rich_help_panel=panel)
+def add(
+    app: typer.Typer, name: str, *examples: str, panel: str | None = None, negative: bool = False
+) -> Callable[[Command], Command]:
+    """Register a command with the examples its help shows; a test runs each of them.
+
+    With `negative` a number below zero reaches the command, which says more of it than that it is no option.
+    """
+    settings = {"ignore_unknown_options": True} if negative else None
+    return app.command(name, epilog=example_text(examples), rich_help_panel=panel, context_settings=settings)
 
 
 def family(app: typer.Typer, name: str, summary: str, *, panel: str) -> typer.Typer:

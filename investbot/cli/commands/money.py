@@ -22,7 +22,7 @@ from investbot.domain.errors import ConfigError
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    add(app, "capital", "investbot capital alpha 750", panel=MONEY)(capital)
+    add(app, "capital", "investbot capital alpha 750", panel=MONEY, negative=True)(capital)
     add(app, "size", "investbot size alpha BTC/USDT --stop 49500", panel=MONEY)(size)
 
 

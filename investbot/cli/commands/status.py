@@ -64,6 +64,7 @@ def register(app: typer.Typer) -> None:
 def status(
     context: typer.Context,
     names: Names = None,
+    every: Every = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
     host: Annotated[
         list[str] | None,
@@ -73,13 +74,13 @@ def status(
     """Show the fleet in one table: states, equity, results, the last candle, errors."""
     session: Session = context.obj
     if host:
-        if names or watch:
-            message = "--host shows whole fleets once: leave names and --watch out."
+        if names or every or watch:
+            message = "--host shows whole fleets once: leave names, --all and --watch out."
             raise UsageError(message)
         return _elsewhere(session, host)
     home = open_home(session)
     while True:
-        wanted = chosen(home, names, every=False) if names else home.names()
+        wanted = chosen(home, names, every=every or not names)
         rows = status_of(session, home, wanted)
         if watch and not session.output.is_json and sys.stdout.isatty():
             sys.stdout.write(_CLEAR)

@@ -154,3 +154,8 @@ def test_a_loss_below_a_hundredth_is_no_loss_to_a_human(cli: Cli, monkeypatch: p
     _, row = cli("status", "alpha").out.splitlines()
     assert "-1.00" in row
     assert "-0.00" not in row
+
+
+def test_all_and_names_do_not_go_together(cli: Cli) -> None:
+    assert cli("status", "--all", "--json").json == cli("status", "--json").json
+    assert cli("status", "--all", "alpha").code == 64

@@ -87,6 +87,9 @@ def test_capital_without_a_supervisor(cli: Cli, folder: Path) -> None:
     assert cli("config", "history", "alpha", "--json").json[-1]["why"] == "capital 750.25"
     assert cli("capital", "alpha", "1700.01").code == 78
     assert cli("capital", "alpha", "0").code == 78
+    assert cli("capital", "alpha", "-5").err == "The capital of alpha must be above zero, not -5.\n"
+    assert cli("capital", "alpha", "-5").code == 78
+    assert cli("capital", "alpha", "5", "--bogus").code == 64
     assert cli("capital", "alpha", "lots").code == 64
     assert cli("capital", "nope", "5").code == 66
     handle = os.open(folder / "home/instances/alpha/lock", os.O_RDWR | os.O_CREAT)
