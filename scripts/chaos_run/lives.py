@@ -14,6 +14,9 @@ from scripts.chaos_run.plan import Kill
 
 READY_S = 4.0
 """Seconds that a plan waits at most for readiness or for an order before it kills all the same."""
+PATIENT_S = 30.0
+"""The same after `UNREADY` lives in a row that ended before readiness: a busy machine starts slowly."""
+UNREADY = 3
 FAST_S = 0.01
 
 
@@ -34,12 +37,16 @@ def live(
     lives: Lives, fleet: Fleet, exchange: ExchangeProcess, plan: Sequence[Kill], over: Callable[[Lives], None]
 ) -> None:
     """Go through the plan; `over` is called after each kill."""
+    unready = 0
     for step in plan:
         exchange.do("clear")
         child = fleet.spawn(lives.name)
         for fault in step.faults:
             exchange.do(fault.verb, **fault.said)
+        if unready >= UNREADY:
+            child.wait(time.monotonic() + PATIENT_S, ready=True)
         _until_moment(child, exchange, lives.key, step)
+        unready = 0 if child.ready else unready + 1
         lives.ready += child.ready
         code, said = child.kill()
         if code != -signal.SIGKILL:
