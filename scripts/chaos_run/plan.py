@@ -23,6 +23,8 @@ ENDPOINTS = (
 )
 STREAMS = ("drop", "silent", "duplicate", "reorder", "lose", "late")
 MOMENTS = ("start", "ready", "ready", "order", "order")
+DEAF = 0.4
+"""Share of lives without a stream of own orders, in which all must be asked for."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def _kill(dice: random.Random, key: str, number: int) -> Kill:
         # The answer is held back, so that the kill comes between acceptance and answer.
         held = {"endpoint": "POST order", "kind": "delay", "when": "after", "seconds": 0.5, "key": key}
         faults = (Fault("faults", held), *faults)
+    if dice.random() < DEAF:
+        faults = (Fault("streams", {"kind": "refuse", "channel": "user", "count": 1000}), *faults)
     return Kill(faults, moment, dice.uniform(0, longest), number)
 
 

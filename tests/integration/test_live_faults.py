@@ -33,6 +33,11 @@ def one_position(stage: Stage) -> None:
     assert not stage.book().unknown
 
 
+def deaf(stage: Stage) -> None:
+    """Leave the instance without its stream of own orders: it has to ask."""
+    stage.exchange.do("streams", kind="refuse", channel="user", count=1000)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -50,12 +55,14 @@ def one_position(stage: Stage) -> None:
     ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
 def test_an_answer_that_is_lost_or_spoiled_makes_no_second_order(stage: Stage, fault: dict[str, Any]) -> None:
+    deaf(stage)
     stage.fault("POST order", when="after", **fault)
     stage.start()
     one_position(stage)
 
 
 def test_an_answer_that_is_lost_while_reads_lag_makes_no_second_order(stage: Stage) -> None:
+    deaf(stage)
     stage.exchange.do("set", lag_s=4.0)
     stage.fault("POST order", LOST, when="after")
     stage.start()
