@@ -91,33 +91,23 @@ class HarshBook(Book):
 
 
 class StrictAuditor(Auditor):
-    """Follows allocations, fees in base and dust too, and counts an entry as waiting until it is done."""
+    """Follows allocations too, and counts an entry as waiting until it is done."""
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self.budgets: dict[str, Decimal] = {}
-        self.dust: dict[str, Decimal] = {}
-        self.open: set[str] = set()
         self.won = ZERO
 
     def walk(self, events: Iterable[e.Event]) -> StrictAuditor:
         for event in events:
             if isinstance(event, e.OrderChanged) and event.state not in DONE:
                 continue
-            if isinstance(event, e.DustLeft):
-                self.dust[event.symbol] = event.quantity
             if isinstance(event, e.OrderPlaced):
                 self.budgets.setdefault(event.order.plan_id, self.spec.risk.risk_fraction * self.spec.capital)
             super().walk([event])
             if isinstance(event, e.CapitalAllocated):
                 self.spec = replace(self.spec, capital=event.amount)
         return self
-
-    def fill(self, event: e.OrderFilled) -> None:
-        super().fill(event)
-        if event.fee_currency != "USDT":
-            self.held[event.plan_id] -= event.fee
-            assert self.held[event.plan_id] >= 0
 
     def closed(self, event: e.PositionClosed) -> None:
         trip = event.trip
