@@ -109,7 +109,7 @@ def test_a_daemon_runs_real_instances_to_their_end(home: Home, vault: OpenVault,
     with pytest.raises(UsageError, match="no rows of the kind"):
         rows(home, "secrets", "alpha")
     assert ask(home, "start", names=["beta"])[0]["state"] == "RUNNING"
-    assert ask(home, "pause", names=["beta"])[0]["ok"]
+    wait_for(lambda: ask(home, "pause", names=["beta"])[0]["ok"])
     assert ask(home, "flatten", names=["beta"])[0]["ok"]
     assert ask(home, "allocate", name="beta", amount="1500")["ok"]
     assert load_instance(home.instance("beta").path).capital == 1500
