@@ -359,7 +359,15 @@ class PaperLife(RuleBasedStateMachine):
         return START + self.number * FRAME.ms + self.passed * 60_000
 
     def tell(self, fact: f.Fact) -> None:
-        self.told(self.whole.handle(fact), self.cut.handle(fact))
+        waiting = {o.order.order_id for o in self.whole.engine.state.orders.values()}
+        told = self.whole.handle(fact)
+        self.told(told, self.cut.handle(fact))
+        match fact:
+            case f.SourceEnded(close=True) | f.OperatorRequest(action=f.Action.FLATTEN | f.Action.CLOSE):
+                pass
+            case _:
+                filled = {event.order_id for event in told if isinstance(event, e.OrderFilled)}
+                assert not filled & waiting, "an order that waits for a bar was filled without one"
 
     def told(self, whole: list[e.Event], cut: list[e.Event]) -> None:
         assert cut == whole, "a crash changed what follows"
@@ -457,7 +465,7 @@ def known(state: EngineState) -> Iterator[tuple[str, object]]:
 
 
 PaperLife.TestCase.settings = settings(
-    max_examples=80,
+    max_examples=160,
     stateful_step_count=40,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
