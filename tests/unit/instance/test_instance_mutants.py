@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from investbot.control.messages import InstanceRequest
-from investbot.domain.errors import UsageError
+from investbot.domain.errors import InvariantError, UsageError
 from investbot.domain.events import Event
 from investbot.domain.facts import Fact, Timer
 from investbot.domain.market import MINUTE
 from investbot.domain.times import rfc3339
-from investbot.instance import desk
+from investbot.instance import desk, recovery
 from investbot.instance.flatten import flatten
 from investbot.instance.runner import Runner
 from tests.unit.instance.hosts import BTC, PLAIN, Host, candle, make_engine, make_market, walk
@@ -97,3 +98,13 @@ async def test_a_stopped_instance_is_flattened_no_earlier_than_what_its_ledger_t
     host.renew()
     answer = await flatten(host.parts(), "ana")
     assert {row["at"] for row in answer["events"]} == {rfc3339(later)}
+
+
+async def test_a_ledger_whose_stop_is_over_more_than_was_bought_is_refused(host: Host, runner: Runner) -> None:
+    assert runner._loop is not None
+    state = runner._loop._engine.state
+    recovery.check(state)
+    stop = next(o for o in state.orders.values() if o.order.stop_price is not None)
+    stop.order = replace(stop.order, quantity=stop.order.quantity * 2)
+    with pytest.raises(InvariantError, match="sells more BTC/USDT than plan"):
+        recovery.check(state)
