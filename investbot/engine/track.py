@@ -43,7 +43,7 @@ class Track:
         self.last_opened_at = candle.opened_at
         self._series.update(candle)
         if self._atr is not None:
-            self._atr_now = self._atr.update(candle.bar)
+            self._atr_now = self._atr.update(candle.bar, candle.at)
         flaw = self._filter.review(candle.bar)
         self.quality = candle.quality if flaw is None else Quality.FLAGGED
         return flaw

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import field, fields
 from typing import Any, ClassVar, Protocol, cast
 
-from investbot.analysis.indicators import IndicatorSpec
+from investbot.analysis.analyser import Finding
+from investbot.analysis.indicators import Declared
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
 from investbot.domain.signal import Signal
@@ -21,7 +22,18 @@ class MarketView:
     One object a series, refilled for every bar: keep no reference to it or to its parts between two calls.
     """
 
-    __slots__ = ("bar", "bars_seen", "closed_at", "confirm", "holding", "now", "previous", "previous_bar", "symbol")
+    __slots__ = (
+        "bar",
+        "bars_seen",
+        "closed_at",
+        "confirm",
+        "found",
+        "holding",
+        "now",
+        "previous",
+        "previous_bar",
+        "symbol",
+    )
 
     def __init__(self, symbol: str) -> None:
         """Begin before the first bar: prices are zero and every value is missing until then."""
@@ -38,6 +50,8 @@ class MarketView:
         """Indicator values at the bar that has just closed."""
         self.previous: Values = {}
         """Indicator values at the bar before it."""
+        self.found: dict[str, tuple[Finding, ...]] = {}
+        """The latest findings of each declared finder, oldest first; `known_at` tells which are new at this bar."""
         self.confirm: MarketView | None = None
         """The longer timeframe at its last closed candle, with `confirm_indicators()`; None without one."""
         self.holding: bool = False
@@ -60,12 +74,12 @@ class Strategy(Protocol):
         """Bars a series must have before its opinions count; the engine does not ask earlier."""
         ...
 
-    def indicators(self) -> Mapping[str, IndicatorSpec]:
-        """Name the indicators it reads on its own timeframe."""
+    def indicators(self) -> Mapping[str, Declared]:
+        """Name the indicators and finders it reads on its own timeframe."""
         ...
 
-    def confirm_indicators(self) -> Mapping[str, IndicatorSpec]:
-        """Name the indicators it reads on the longer timeframe, when the profile gives one."""
+    def confirm_indicators(self) -> Mapping[str, Declared]:
+        """Name the indicators and finders it reads on the longer timeframe, when the profile gives one."""
         ...
 
     def evaluate(self, view: MarketView) -> Signal | None:

@@ -61,7 +61,7 @@ def _bare(strategy: Strategy, candles: list[Candle]) -> None:
     updates = [indicator.stream().update for indicator in strategy.indicators().values()]
     for candle in candles:
         for update in updates:
-            update(candle.bar)
+            update(candle.bar, candle.at)
 
 
 def _cold(spec: EngineSpec, candles: list[Candle]) -> float:

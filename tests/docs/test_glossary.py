@@ -11,7 +11,6 @@ PAGE = REPOSITORY / "docs" / "glossary.md"
 
 # Words that are no class of the domain: readings and wholes that other rooms give a shape to.
 TERMS = {
-    "Reading",
     "Confluence",
     "RiskLimit",
     "RiskGate",

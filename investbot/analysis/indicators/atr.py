@@ -8,7 +8,8 @@ import numpy as np
 import talib
 from talib import stream as handles
 
-from investbot.analysis.indicators.api import Array, Bars, Stream, TalibStream, checked_period
+from investbot.analysis.analyser import Array, Bars, Stream
+from investbot.analysis.indicators.api import TalibStream, checked_period
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Atr:
         """Bars that come before the first value."""
         return self.period
 
-    def stream(self) -> Stream:
+    def stream(self) -> Stream[float]:
         """Begin a stream at the next bar."""
         return TalibStream(
             self.lookback,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import talib
 from talib import stream as handles
 
-from investbot.analysis.indicators.api import Array, Bars, Stream, checked_period, close_only, close_stream
+from investbot.analysis.analyser import Array, Bars, Stream
+from investbot.analysis.indicators.api import checked_period, close_only, close_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Ema:
         """Bars that come before the first value."""
         return self.period - 1
 
-    def stream(self) -> Stream:
+    def stream(self) -> Stream[float]:
         """Begin a stream at the next bar."""
         return close_stream(handles.EMA, self.lookback, self.period)
 
@@ -52,7 +53,7 @@ class Sma:
         """Bars that come before the first value."""
         return self.period - 1
 
-    def stream(self) -> Stream:
+    def stream(self) -> Stream[float]:
         """Begin a stream at the next bar."""
         return close_stream(handles.SMA, self.lookback, self.period)
 

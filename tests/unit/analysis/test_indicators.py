@@ -18,7 +18,7 @@ SPECS: list[IndicatorSpec] = [Ema(2), Ema(20), Ema(50), Sma(2), Sma(21), Rsi(2),
 
 def live(spec: IndicatorSpec, bars: list[Bar]) -> list[float]:
     stream = spec.stream()
-    return [stream.update(bar) for bar in bars]
+    return [stream.update(bar, 0) for bar in bars]
 
 
 def same(spec: IndicatorSpec, bars: list[Bar]) -> bool:
@@ -85,7 +85,7 @@ def test_atr_takes_gaps_into_account() -> None:
 def test_columns_keep_the_order_of_a_bar() -> None:
     bars = columns([Bar(1.0, 4.0, 0.5, 2.0, 9.0), Bar(2.0, 5.0, 1.5, 3.0, 8.0)])
     assert isinstance(bars, Bars)
-    assert [list(column) for column in bars] == [[1.0, 2.0], [4.0, 5.0], [0.5, 1.5], [2.0, 3.0], [9.0, 8.0]]
+    assert [list(column) for column in bars[:5]] == [[1.0, 2.0], [4.0, 5.0], [0.5, 1.5], [2.0, 3.0], [9.0, 8.0]]
 
 
 @pytest.mark.parametrize("kind", [Ema, Sma, Rsi, Atr])

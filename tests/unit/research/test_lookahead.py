@@ -294,11 +294,11 @@ class Own:
     def over(self, bars: Bars) -> Array:
         return self.shape(bars)
 
-    def stream(self) -> Stream:
+    def stream(self) -> Stream[float]:
         off = self.off
 
         class Own:
-            def update(self, bar: Bar) -> float:
+            def update(self, bar: Bar, closed_at: int) -> float:
                 return bar.close + off
 
         return Own()

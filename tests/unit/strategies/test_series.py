@@ -24,7 +24,7 @@ class Counter:
     def __init__(self) -> None:
         self.count = 0
 
-    def update(self, bar: Bar) -> float:
+    def update(self, bar: Bar, closed_at: int) -> float:
         self.count += 1
         return float(self.count)
 
@@ -33,7 +33,7 @@ class Counter:
 class Count:
     lookback: int = 0
 
-    def stream(self) -> Stream:
+    def stream(self) -> Stream[float]:
         return Counter()
 
     def over(self, bars: Bars) -> Array:
