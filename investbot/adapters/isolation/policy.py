@@ -1,0 +1,104 @@
+"""What a process may reach, as data, and what came of it: nothing here asks the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+ON = "on"
+OFF = "off"
+
+
+class Layer(StrEnum):
+    """One thing that is kept from a process."""
+
+    FILES = "files"
+    PORTS = "ports"
+    SIGNALS = "signals"
+    SOCKETS = "sockets"
+    CALLS = "calls"
+    LIMITS = "limits"
+    PRIVILEGES = "privileges"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits of a process (setrlimit(2)): sizes in bytes, `open_files` a count."""
+
+    open_files: int = 4096
+    file_bytes: int = 16 << 30
+    data_bytes: int = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a process may reach; all else is refused. A path that is not there when it comes into force stays so.
+
+    `read`: files, and folders with all that is in them. `write`: the same, to be changed too (a file in place, in a
+    folder anything). `meet`: folders whose sockets may be called. `connect` and `listen`: TCP ports; without any of
+    them a process gets no Internet socket at all.
+    """
+
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+    meet: tuple[Path, ...] = ()
+    connect: tuple[int, ...] = ()
+    listen: tuple[int, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def networked(self) -> bool:
+        """Whether Internet sockets may be made."""
+        return bool(self.connect or self.listen)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What of a policy is in force: for each layer ON, OFF, or in one sentence what is missing and why."""
+
+    layers: Mapping[str, str]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The layers that are not wholly in force."""
+        return {name: told for name, told in self.layers.items() if told != ON}
+
+    @property
+    def state(self) -> str:
+        """ON when every layer is, OFF when none is, else degraded."""
+        states = set(self.layers.values())
+        return states.pop() if states in ({ON}, {OFF}) else "degraded"
+
+    def data(self) -> dict[str, str]:
+        """Give it as JSON has it."""
+        return {"state": self.state, **self.layers}
+
+
+def switched_off() -> Report:
+    """Tell that an operator wanted none of it."""
+    return Report(dict.fromkeys(map(str, Layer), OFF))
+
+
+def apart(paths: Iterable[Path], private: Path) -> list[Path]:
+    """Give folders that are there without what is `private` in them: a folder around it is given by its parts.
+
+    The paths are resolved; a path inside of what is private is left out.
+    """
+    found: dict[Path, None] = {}
+    kept = private.resolve()
+    for path in paths:
+        real = path.resolve()
+        if real.exists() and not real.is_relative_to(kept):
+            found |= dict.fromkeys(_around(real, kept))
+    return list(found)
+
+
+def _around(path: Path, private: Path) -> list[Path]:
+    if not private.is_relative_to(path):
+        return [path]
+    parts = [part.resolve() for part in sorted(path.iterdir())]
+    return [
+        each for part in parts if part.exists() and not part.is_relative_to(private) for each in _around(part, private)
+    ]
