@@ -13,6 +13,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 
 from investbot.config.fields import Name, OptionalPositive, Whole
 from investbot.config.files import write_private
+from investbot.config.guarding import ControlPart, IsolationPart
 from investbot.config.home import FLEET_FILE, find_home
 from investbot.config.layers import pointed, read_file
 from investbot.config.mistakes import Mistake, refusal, validate
@@ -62,6 +63,8 @@ class FleetConfig(Section):
 
     fleet: FleetPart
     limits: LimitsPart = Field(default_factory=LimitsPart)
+    control: ControlPart = Field(default_factory=ControlPart)
+    isolation: IsolationPart = Field(default_factory=IsolationPart)
 
 
 def init_fleet(home: Path, capital: Decimal | None = None) -> FleetConfig:
