@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from decimal import DefaultContext, getcontext, setcontext
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,12 @@ def blockbuster() -> Iterator[BlockBuster]:
     """Let any blocking call that InvestBot makes on a running event loop fail the test."""
     with blockbuster_ctx("investbot") as guard:
         yield guard
+
+
+@pytest.fixture(autouse=True)
+def arithmetic() -> Iterator[None]:
+    """Fail a test that leaves another decimal arithmetic behind: every sum of money depends on it."""
+    yield
+    now = getcontext()
+    setcontext(DefaultContext.copy())
+    assert (now.prec, now.rounding, now.traps) == (DefaultContext.prec, DefaultContext.rounding, DefaultContext.traps)

@@ -7,6 +7,7 @@ import statistics
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import localcontext
 from typing import Any
 
 from investbot.adapters.venues.ccxt.breaker import Breaker
@@ -111,7 +112,8 @@ class Caller:
             self.tell_time()
             began = self._monotonic()
             try:
-                answer = await method(*args, **more)
+                with localcontext():  # ccxt sets rounding and traps of the context it finds: the engine's
+                    answer = await method(*args, **more)
             except failures() as error:
                 problem, pause = self._judged(error, asked), self._pause(error)
         except BaseException:

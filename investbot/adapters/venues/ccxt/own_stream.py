@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import getcontext, setcontext
 from typing import Any
 
 from investbot.adapters.venues.ccxt.caller import Caller
@@ -93,6 +94,7 @@ class OwnStream:
 
     async def _watch(self, name: str, symbol: str | None) -> None:
         """Put what one subscription tells into the queue until it breaks."""
+        setcontext(getcontext().copy())  # ccxt sets rounding and traps of the context it finds: the engine's
         read = self._readers[name]
         while True:
             try:
