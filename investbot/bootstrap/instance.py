@@ -1,4 +1,4 @@
-"""One instance as a process: locked, hardened, its key from a pipe; `python -m investbot.bootstrap.instance`.
+"""One instance as a process: locked, hardened, its key handed over; `python -m investbot.bootstrap.instance`.
 
 The numeric libraries are imported once the process is hardened, and nothing an instance does not need ever is.
 """
@@ -21,7 +21,7 @@ from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import JsonLines, Redactor
 from investbot.adapters.log.rotation import Bounds, RotatingFile
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
-from investbot.bootstrap.process import harden, last_words, read_key
+from investbot.bootstrap.process import harden, last_words, read_key, spare
 from investbot.control.identity import start_time
 from investbot.domain.errors import InvestBotError
 from investbot.instance.ending import Ending
@@ -50,13 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="investbot.bootstrap.instance", description="Runs one instance.")
     parser.add_argument("--home", type=Path, required=True, help="the fleet's home")
     parser.add_argument("--name", required=True, help="the instance")
-    parser.add_argument("--key-fd", type=int, required=True, help="the pipe that holds the 32-byte data key")
+    parser.add_argument("--key-fd", type=int, required=True, help="the descriptor that holds the 32-byte data key")
     given = parser.parse_args(arguments)
+    spare()
+    return live(given.home, given.name, given.key_fd)
+
+
+def live(home: Path, name: str, key_fd: int) -> int:
+    """Run instance `name` until it ends, its 32-byte data key in `key_fd`; return its exit code, its sentence told."""
     harden()
     try:
-        ending = run_foreground(given.home, given.name, read_key(given.key_fd))
+        ending = run_foreground(home, name, read_key(key_fd))
     except InvestBotError as error:
-        ending = Ending.failed(given.name, error)
+        ending = Ending.failed(name, error)
     if ending.exit_code:
         sys.stderr.write(f"{ending.message}\n")
     return ending.exit_code

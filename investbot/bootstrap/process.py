@@ -14,6 +14,7 @@ from investbot.domain.errors import VaultError
 
 KEY_BYTES = 32
 _PR_SET_DUMPABLE = 4
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -29,8 +30,23 @@ def harden() -> None:
         os.environ[name] = "1"
 
 
+def spare() -> None:
+    """Let the C library keep one pool of memory for all threads (mallopt(3)), and give back what is freed early."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_ARENA_MAX, 1)
+        library.mallopt(_M_TRIM_THRESHOLD, 1 << 20)
+
+
+def trim() -> None:
+    """Give freed memory back to the system (malloc_trim(3)) where the C library can."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
 def read_key(descriptor: int) -> bytes:
-    """Read the 32 bytes of a data key from an inherited pipe and close it; VaultError when it holds anything else."""
+    """Read the 32 bytes of a data key from a memory file or a pipe, and close it; VaultError for anything else."""
     try:
         with os.fdopen(descriptor, "rb") as pipe:
             key = pipe.read(KEY_BYTES + 1)

@@ -1,8 +1,9 @@
-"""How an instance process is made. A preloaded fork server can stand where PlainSpawner stands."""
+"""How an instance process is made: here a fresh interpreter; `ForkServerSpawner` stands beside it."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -39,7 +40,7 @@ class Spawner(Protocol):
     """Makes the process of an instance."""
 
     def spawn(self, name: str, data_key: bytes) -> Process:
-        """Start instance `name`, handing it its 32-byte key on a pipe; TryAgain when the system has no room for it."""
+        """Start instance `name`, handing over its 32-byte key; TryAgain when the system has no room for it."""
         ...
 
 
@@ -59,27 +60,21 @@ class PlainSpawner:
 
     def spawn(self, name: str, data_key: bytes) -> Process:
         """Start instance `name` in a session of its own, its words on stderr going to `run/NAME.err`."""
-        reading, writing = os.pipe()
         try:
-            os.write(writing, data_key)
-            os.close(writing)
-            writing = -1
-            command = (*self._command, "--home", str(self._home), "--name", name, "--key-fd", str(reading))
-            return self._start(command, name, reading)
+            key = sealed(data_key)
+            try:
+                command = (*self._command, "--home", str(self._home), "--name", name, "--key-fd", str(key))
+                return self._start(command, name, key)
+            finally:
+                os.close(key)
         except OSError as error:
-            message = (
-                f"The process of {name} could not be made ({error.strerror}); free some memory or disk, then try again."
-            )
-            raise TryAgain(message) from None
-        finally:
-            os.close(reading)
-            if writing >= 0:
-                os.close(writing)
+            raise no_room(name, error.errno) from None
+
+    def close(self) -> None:
+        """Do nothing: no process of its own is left behind."""
 
     def _start(self, command: Sequence[str], name: str, key_fd: int) -> Process:
-        words = stderr_path(self._home, name)
-        words.unlink(missing_ok=True)
-        with os.fdopen(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as stderr:
+        with os.fdopen(words_file(self._home, name), "wb") as stderr:
             made = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -93,6 +88,37 @@ class PlainSpawner:
             )
         made.returncode = 0  # its end is taken through the pidfd, so that nobody else may wait for it
         return WatchedProcess(made.pid)
+
+
+def sealed(data_key: bytes) -> int:
+    """Give a descriptor from which a data key can be read once it is handed over; OSError.
+
+    A memory file that nobody can change any more (memfd_create(2)): it lies on no disk and, unlike environment and
+    command line, cannot be read in /proc.
+    """
+    descriptor = os.memfd_create("investbot", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.write(descriptor, data_key)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def no_room(name: str, number: int | None) -> TryAgain:
+    """Make the error for a system that refuses a process, by its error number."""
+    why = os.strerror(number) if number else "unknown error"
+    return TryAgain(f"The process of {name} could not be made ({why}); free some memory or disk, then try again.")
+
+
+def words_file(home: Path, name: str) -> int:
+    """Open a new file for what an instance writes to stderr; OSError."""
+    path = stderr_path(home, name)
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def stderr_path(home: Path, name: str) -> Path:
