@@ -107,8 +107,10 @@ class Series:
         self._warming = False
         for name, stream in self._others:
             if isinstance(stream, TalibStream) and stream.step is not None:
-                (self._by_close if stream.reads_close else self._by_range).append((name, stream.step))
-            else:
-                others.append((name, stream))
-                self._warming = self._warming or isinstance(stream, TalibStream)
+                handles = self._by_close if stream.reads == "c" else self._by_range if stream.reads == "hlc" else None
+                if handles is not None:
+                    handles.append((name, stream.step))
+                    continue
+            others.append((name, stream))
+            self._warming = self._warming or (isinstance(stream, TalibStream) and stream.step is None)
         self._others = others

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol
 
-import numpy as np
-
-from investbot.analysis.analyser import NAN, Array, Bars, Finder, Finding, Stream, columns
+from investbot.analysis.analyser import Array, Bars, Finder, Finding, Stream
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
-
-LONGEST = 100_000
-"""The longest period TA-Lib takes, in bars."""
 
 Lines = tuple[Array, ...]
 """Columns of an indicator with several lines, each of shape (n,)."""
@@ -108,63 +102,3 @@ Declared = IndicatorSpec | Finder[Finding]
 def is_finder(declared: Declared) -> bool:
     """Tell findings from numbers: only an indicator says how many bars come before its first value."""
     return not hasattr(declared, "lookback")
-
-
-class TalibStream:
-    """A `talib.stream` handle that is opened as soon as enough bars were seen.
-
-    `step` is the open handle's own update, taking the close alone (`reads_close`) or high, low and close: a host that
-    carries many streams calls it directly. `update` does the same for one bar, warm or not.
-    """
-
-    __slots__ = ("_begin", "_seen", "_wanted", "reads_close", "step", "update")
-
-    def __init__(self, lookback: int, begin: Callable[[Bars], Any], *, reads_close: bool) -> None:
-        """Keep `lookback`, the bars before the first value, and the way to open a handle on columns of bars."""
-        self._wanted = lookback + 1
-        self._begin = begin
-        self._seen: list[Bar] = []
-        self.reads_close = reads_close
-        self.step: Callable[..., float] | None = None
-        self.update: Callable[[Bar, Millis], float] = self._warm
-
-    def _warm(self, bar: Bar, closed_at: Millis) -> float:
-        """Keep a bar; open the handle once there are enough. Whoever kept this method is passed on to the handle."""
-        if self.step is not None:
-            return self.update(bar, closed_at)
-        self._seen.append(bar)
-        if len(self._seen) < self._wanted:
-            return NAN
-        handle = self._begin(columns(self._seen))
-        self._seen = []
-        self.step = handle.update
-        self.update = _read_close(handle.update) if self.reads_close else _read_range(handle.update)
-        return float(handle.value)
-
-
-def _read_close(step: Callable[[float], float]) -> Callable[[Bar, Millis], float]:
-    return lambda bar, _closed_at: step(bar.close)
-
-
-def _read_range(step: Callable[[float, float, float], float]) -> Callable[[Bar, Millis], float]:
-    return lambda bar, _closed_at: step(bar.high, bar.low, bar.close)
-
-
-def close_stream(opening: Callable[..., Any], lookback: int, period: int) -> TalibStream:
-    """Make the stream of a TA-Lib function of closes."""
-    return TalibStream(lookback, lambda bars: opening(bars.close, timeperiod=period), reads_close=True)
-
-
-def checked_period(name: str, period: int, least: int) -> int:
-    """Give back `period` (bars) when TA-Lib can count it; ConfigError otherwise."""
-    if not least <= period <= LONGEST:
-        message = f"{name} needs a period of {least} to {LONGEST} bars, not {period}."
-        raise ConfigError(message)
-    return period
-
-
-def close_only(function: Callable[..., Any], bars: Bars, period: int) -> Array:
-    """Run a TA-Lib function over closes; an empty column stays empty."""
-    if not len(bars.close):
-        return np.empty(0, dtype=np.float64)
-    return cast("Array", function(bars.close, timeperiod=period))

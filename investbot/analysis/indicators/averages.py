@@ -8,7 +8,7 @@ import talib
 from talib import stream as handles
 
 from investbot.analysis.analyser import Array, Bars, Stream
-from investbot.analysis.indicators.api import checked_period, close_only, close_stream
+from investbot.analysis.indicators.talib_streams import TalibStream, checked_period, column
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Ema:
 
     def stream(self) -> Stream[float]:
         """Begin a stream at the next bar."""
-        return close_stream(handles.EMA, self.lookback, self.period)
+        return TalibStream(self.lookback, "c", handles.EMA, timeperiod=self.period)
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,), NaN until warm."""
-        return close_only(talib.EMA, bars, self.period)
+        return column(talib.EMA, bars, "c", timeperiod=self.period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,32 @@ class Sma:
 
     def stream(self) -> Stream[float]:
         """Begin a stream at the next bar."""
-        return close_stream(handles.SMA, self.lookback, self.period)
+        return TalibStream(self.lookback, "c", handles.SMA, timeperiod=self.period)
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,), NaN until warm."""
-        return close_only(talib.SMA, bars, self.period)
+        return column(talib.SMA, bars, "c", timeperiod=self.period)
+
+
+@dataclass(frozen=True, slots=True)
+class Wma:
+    """Mean of the last `period` closes weighted 1 (oldest) to `period` (newest). Source: TA-Lib `WMA`."""
+
+    period: int
+
+    def __post_init__(self) -> None:
+        """Refuse a period under 2 bars; ConfigError."""
+        checked_period("A WMA", self.period, 2)
+
+    @property
+    def lookback(self) -> int:
+        """Bars that come before the first value."""
+        return self.period - 1
+
+    def stream(self) -> Stream[float]:
+        """Begin a stream at the next bar."""
+        return TalibStream(self.lookback, "c", handles.WMA, timeperiod=self.period)
+
+    def over(self, bars: Bars) -> Array:
+        """Give the whole column, shape (n,), NaN until warm."""
+        return column(talib.WMA, bars, "c", timeperiod=self.period)

@@ -1,0 +1,127 @@
+"""What every analyser of the catalogue must keep: one definition, blind, calm on odd markets, free of scale."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from investbot.analysis.analyser import Analyser, Bars, columns
+from investbot.analysis.catalogue import ANALYSERS
+from investbot.analysis.faces import live
+from investbot.domain.market import Bar
+from tests.unit.analysis.faces import FIVE_SLICES, ODD_SERIES, both_faces_agree, is_blind, real_bars, scaled, walk_bars
+
+every = pytest.mark.parametrize("analyser", ANALYSERS.values(), ids=list(ANALYSERS))
+
+
+@st.composite
+def markets(draw: st.DrawFn) -> Bars:
+    """Anything a market may be: flat stretches, gaps, bars without range, no volume, prices of any size."""
+    price = draw(st.sampled_from([1e-6, 0.37, 61_000.0]))
+    steps = draw(st.lists(st.tuples(*[st.integers(-3, 3)] * 4, st.integers(0, 4)), min_size=1, max_size=90))
+    bars, level = [], 100
+    for opened, up, down, close, volume in steps:
+        start = max(1, level + opened)
+        level = max(1, start + close)
+        top, bottom = max(start, level) + abs(up), max(1, min(start, level) - abs(down))
+        bars.append(Bar(*(part * price / 100 for part in (start, top, bottom, level)), float(volume)))
+    return columns(bars)
+
+
+@every
+def test_bar_by_bar_equals_columns_to_the_last_bit(analyser: Analyser[Any, Any]) -> None:
+    assert both_faces_agree(analyser, walk_bars(800))
+    assert both_faces_agree(analyser, walk_bars(500, seed=3, price=0.00001))
+
+
+@every
+@settings(max_examples=25)
+@given(bars=markets())
+def test_both_faces_agree_on_any_market(analyser: Analyser[Any, Any], bars: Bars) -> None:
+    assert both_faces_agree(analyser, bars)
+
+
+@every
+@pytest.mark.parametrize(("name", "timeframe"), FIVE_SLICES)
+def test_real_candles_read_the_same_both_ways_and_blindly(
+    market_data: Path, name: str, timeframe: str, analyser: Analyser[Any, Any]
+) -> None:
+    bars = real_bars(market_data, name, timeframe, most=2000)
+    assert both_faces_agree(analyser, bars)
+    assert is_blind(analyser, bars, cuts=3)
+
+
+@every
+def test_the_future_changes_nothing(analyser: Analyser[Any, Any]) -> None:
+    assert is_blind(analyser, walk_bars(800), cuts=20)
+
+
+@every
+@pytest.mark.parametrize("market", ODD_SERIES.values(), ids=list(ODD_SERIES))
+def test_odd_markets_give_no_error_and_no_warning(analyser: Analyser[Any, Any], market: Bars) -> None:
+    assert both_faces_agree(analyser, market)
+    result = analyser.over(market)
+    for column in result if isinstance(result, tuple) else (result,):
+        if isinstance(column, np.ndarray):
+            assert len(column) == market.size
+            assert not np.isinf(column).any()
+
+
+def _shape(result: Any, factor: float) -> list[Any]:
+    """A result at one price level in a form that can be compared with another's."""
+    if isinstance(result, np.ndarray):
+        return [result]
+    return list(result)
+
+
+@every
+@pytest.mark.parametrize("factor", [1e-8, 1e3])
+def test_the_price_level_changes_nothing_but_prices(analyser: Analyser[Any, Any], factor: float) -> None:
+    bars = walk_bars(900)
+    here, there = analyser.over(bars), analyser.over(scaled(bars, factor))
+    if isinstance(here, tuple) and here and not isinstance(here[0], np.ndarray):
+        assert [finding.known_at for finding in here] == [finding.known_at for finding in there]
+        return
+    lines, others = _shape(here, 1.0), _shape(there, factor)
+    for line, other in zip(lines, others, strict=True):
+        free = np.allclose(line, other, rtol=1e-9, atol=1e-9, equal_nan=True)
+        price = np.allclose(line * factor, other, rtol=1e-9, atol=1e-12 * factor, equal_nan=True)
+        assert free or price
+
+
+@every
+def test_a_stream_keeps_a_bounded_memory(analyser: Analyser[Any, Any]) -> None:
+    stream, sizes = analyser.stream(), []
+    for index, (bar, closed_at) in enumerate(walk_bars(1400).each()):
+        stream.update(bar, closed_at)
+        if index in {699, 1399}:
+            sizes.append(_weight(stream))
+    assert sizes[1] <= sizes[0] * 1.1 + 2000
+    assert sizes[1] < 40_000
+
+
+def _weight(root: object) -> int:
+    """Bytes of everything an object leads to, classes, modules and functions apart."""
+    seen: set[int] = set()
+    waiting, total = [root], 0
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, type | type(sys)) or callable(thing):
+            continue
+        seen.add(id(thing))
+        total += sys.getsizeof(thing)
+        waiting += gc.get_referents(thing)
+    return total
+
+
+def test_live_gathers_in_the_shape_it_is_shown() -> None:
+    bars = walk_bars(60)
+    for analyser in ANALYSERS.values():
+        assert type(live(analyser, bars, analyser.over(bars))) is type(analyser.over(bars))
