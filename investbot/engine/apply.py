@@ -12,9 +12,12 @@ from investbot.domain.market import DAY
 from investbot.domain.order import DONE, OrderState, Role, Side
 from investbot.domain.signal import Direction
 from investbot.domain.states import TradingState
-from investbot.engine.state import EngineState, Holding, OpenOrder
+from investbot.engine.orders import IN_DOUBT, NO_STOPS
+from investbot.engine.state import Ended, EngineState, Holding, OpenOrder
 
 ZERO = Decimal(0)
+ENDED_KEPT = 256
+"""Orders that ended with something left and are remembered."""
 
 
 def apply(state: EngineState, event: e.Event) -> None:
@@ -66,13 +69,19 @@ def _placed(state: EngineState, event: e.OrderPlaced) -> None:
 
 
 def _changed(state: EngineState, event: e.OrderChanged) -> None:
-    open_order = state.orders[event.order_id]
+    open_order = state.orders.get(event.order_id) or _surfaced(state, event.order_id)
     open_order.state = event.state
     open_order.venue_order_id = event.venue_order_id or open_order.venue_order_id
     if event.state in DONE:
+        holding = _holding(state, open_order.order.plan_id)
         if event.state is OrderState.REJECTED and open_order.order.role is Role.STOP:
-            _holding(state, open_order.order.plan_id).stop_refused = True
+            holding.stop_refused = True
+            holding.stop_kept = event.reason == NO_STOPS
         _forget(state, open_order)
+        abandoned = holding if holding.plan.plan_id not in state.holdings else None
+        state.ended[event.order_id] = Ended(open_order, abandoned, event.reason in IN_DOUBT)
+        if len(state.ended) > ENDED_KEPT:
+            del state.ended[next(iter(state.ended))]
 
 
 def _cancel(state: EngineState, event: e.CancelRequested) -> None:
@@ -166,8 +175,8 @@ def _resumed(state: EngineState, event: e.EntriesResumed) -> None:
     state.paused.pop(event.cause, None)
 
 
-def _finished(state: EngineState, _event: e.SourceFinished) -> None:
-    state.finished = True
+def _finished(state: EngineState, event: e.SourceFinished) -> None:
+    state.finished_at = event.at
 
 
 def _nothing(_state: EngineState, _event: e.Event) -> None:
@@ -180,6 +189,16 @@ def _holding(state: EngineState, plan_id: str) -> Holding:
         message = f"An event speaks of plan {plan_id}, which is not open."
         raise InvariantError(message)
     return holding
+
+
+def _surfaced(state: EngineState, order_id: str) -> OpenOrder:
+    """Take an order up again that counted as done, and its plan where that is gone with it."""
+    ended = state.ended.pop(order_id)
+    order = ended.open_order.order
+    if ended.abandoned is not None:
+        state.holdings[order.plan_id] = ended.abandoned
+    state.orders[order_id] = ended.open_order
+    return ended.open_order
 
 
 def _forget(state: EngineState, open_order: OpenOrder) -> None:

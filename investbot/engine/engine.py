@@ -15,7 +15,8 @@ from investbot.domain import facts as f
 from investbot.domain.market import DAY, Candle, Millis, Quality
 from investbot.domain.order import DONE, Fill, OrderReport, OrderState
 from investbot.domain.signal import Direction, Signal
-from investbot.engine import entries, exits, operator, orders, watch
+from investbot.domain.states import TradingState
+from investbot.engine import entries, exits, kept, operator, orders, watch
 from investbot.engine.apply import apply
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState, Holding
@@ -61,6 +62,18 @@ class Engine:
             track.update(candle)
             self._remember(candle)
 
+    def reliving(self, *, on: bool) -> None:
+        """Say that `warm` goes through the past: nothing is valued or ended by its marks, and all is protected."""
+        self.state.reliving = on
+
+    def miss(self, candle: Candle) -> list[e.Event]:
+        """Withdraw entries that wait for a bar which never came, when `candle` is the next there is."""
+        self._out = []
+        last = self._tracks[candle.symbol].last
+        if last is not None and candle.opened_at > last.closed_at:
+            self._emit_all(orders.withdrawn(self.state, candle.opened_at, "the candles have a hole", candle.symbol))
+        return self._out
+
     def handle(self, fact: f.Fact) -> list[e.Event]:
         """Decide what `fact` leads to, apply it and return it, oldest first."""
         self._out = []
@@ -90,6 +103,8 @@ class Engine:
     def _emit(self, event: e.Event) -> None:
         apply(self.state, event)
         self._out.append(event)
+        if isinstance(event, e.TradingStateChanged) and event.state is not TradingState.ACTIVE:
+            self._emit_all(orders.withdrawn(self.state, event.at, self.state.reduced_by))
 
     def _emit_all(self, events: Iterable[e.Event]) -> None:
         for event in events:
@@ -116,7 +131,7 @@ class Engine:
             self._attend(holding, candle)
         if track.ready:
             view = track.view
-            view.holding = holding is not None
+            view.holding = holding is not None and holding.quantity > 0
             signal = self._strategy.evaluate(view)
             if signal is not None:
                 self._on_signal(at, candle, signal, self._strategy.name)
@@ -139,7 +154,7 @@ class Engine:
         if not holding.quantity:
             return
         at, plan = candle.at, holding.plan
-        if holding.stop_refused or not self.spec.targets_rest:
+        if holding.stop_refused or not (self.spec.targets_rest and self.spec.stops_rest):
             self._on_price(holding, candle.close, at)
         again = holding.stop_refused or bool(holding.closing)
         if again or plan.trailing_fraction or exits.too_old(holding, at):
@@ -152,9 +167,10 @@ class Engine:
         self._watch(at)
 
     def _roll(self, at: Millis) -> None:
-        """End the UTC day, or begin the very first one."""
+        """End the UTC day, or begin the very first one; a day whose last equity is not known yet ends later."""
         if self.state.begun:
-            self._emit_all(watch.day_ended(self.state, at))
+            if self.state.is_valued:
+                self._emit_all(watch.day_ended(self.state, at))
         else:
             self._emit(e.CapitalAllocated(at, self.spec.capital, self.spec.capital))
 
@@ -167,7 +183,10 @@ class Engine:
         raised = entries.recorded(signal, signal_id, at, candle, source, instrument)
         self._emit(raised)
         holding = state.holding_of(candle.symbol)
-        if signal.direction is Direction.LONG:
+        flaw = entries.flawed(signal, raised)
+        if flaw is not None and signal.direction is Direction.LONG:
+            self._emit(flaw)
+        elif signal.direction is Direction.LONG:
             track = self._tracks[candle.symbol]
             self._emit_all(entries.raised(state, self.spec, raised, track.quality, track.atr(), self._gate))
         elif holding is not None and not holding.closing:
@@ -223,8 +242,9 @@ class Engine:
         event = orders.changed(self.state, report)
         if event is None:
             return None
-        plan_id = self.state.orders[report.order_id].order.plan_id
+        plan_id = orders.plan_of(self.state, report.order_id)
         self._emit(event)
+        self._emit_all(orders.taken_up(self.state, event, self.spec.risk.max_open_positions))
         return plan_id if event.state in DONE and event.state is not OrderState.REJECTED else None
 
     def _on_alert(self, alert: f.Alert) -> None:
@@ -245,7 +265,7 @@ class Engine:
 
     def _on_price(self, holding: Holding, price: Decimal, at: Millis) -> None:
         """Act on the barriers that the instance keeps itself."""
-        reached = exits.on_mark(holding, price, self.spec, at)
+        reached = kept.on_mark(holding, price, self.spec, at)
         if reached is not None:
             self._emit(reached)
             self._settle(holding.plan.plan_id, at)
@@ -266,10 +286,12 @@ class Engine:
             return
         reducing = list(state.reducing_orders(plan_id))
         entry = state.entry_order(holding)
+        if state.reliving and not holding.quantity:
+            return
         self._emit_all(exits.step(holding, reducing, entry, self.spec, at))
         if plan_id not in state.holdings:
             self._watch(at)
 
     def _watch(self, at: Millis) -> None:
-        if not watch.is_quiet(self.state):
+        if not watch.is_quiet(self.state) and self.state.is_valued:
             self._emit_all(watch.equity_moved(self.state, self.spec.risk, at))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
+from math import isfinite
 
 from investbot.domain.events import Event, IntentDenied, OrderPlaced, PlanMade, SignalRaised
 from investbot.domain.market import Candle, Instrument, Millis, Quality
@@ -17,6 +18,8 @@ from investbot.risk.gate import Denial, RiskGate, RiskView
 from investbot.risk.rules import Sized, size_entry
 
 _PART = Decimal("0.0001")
+_HIGHEST = 1e15
+"""No price is as high as this, in quote per base."""
 
 
 def recorded(
@@ -27,7 +30,10 @@ def recorded(
     source: str,
     instrument: Instrument,
 ) -> SignalRaised:
-    """Put an opinion into the ledger's words: prices on the tick, with the candle it was formed on."""
+    """Put an opinion into the ledger's words: prices on the tick, with the candle it was formed on.
+
+    A number that cannot be is left out; `flawed` says so.
+    """
     return SignalRaised(
         at=at,
         signal_id=signal_id,
@@ -35,13 +41,23 @@ def recorded(
         timeframe=candle.timeframe.text,
         source=source,
         direction=signal.direction,
-        confidence=signal.confidence,
+        confidence=signal.confidence if 0 <= signal.confidence <= 1 else 0.0,
         price=candle.close,
-        stop=None if signal.stop is None else instrument.price_down(Decimal(repr(signal.stop))),
-        targets=tuple(instrument.price_up(Decimal(repr(price))) for price in signal.targets),
+        stop=None if signal.stop is None or not _is_price(signal.stop) else instrument.price_down(_exact(signal.stop)),
+        targets=tuple(instrument.price_up(_exact(price)) for price in signal.targets if _is_price(price)),
         reason=signal.reason,
         candle=(candle.opened_at, candle.open, candle.high, candle.low, candle.close, candle.bar.volume),
     )
+
+
+def flawed(signal: Signal, raised: SignalRaised) -> IntentDenied | None:
+    """Refuse an opinion with a number in it that cannot be, as a strategy's own arithmetic may lead to."""
+    confidence = () if 0 <= signal.confidence <= 1 else (signal.confidence,)
+    prices = (*signal.targets, *(() if signal.stop is None else (signal.stop,)))
+    for value in (*confidence, *(price for price in prices if not _is_price(price))):
+        reason = f"{raised.source} gave {value!r}, which is no price and no confidence."
+        return IntentDenied(raised.at, raised.signal_id, raised.symbol, "signal", reason, repr(value), "")
+    return None
 
 
 def raised(
@@ -141,3 +157,12 @@ def _denied(signal: SignalRaised, denial: Denial) -> IntentDenied:
     return IntentDenied(
         signal.at, signal.signal_id, signal.symbol, denial.limit, denial.reason, denial.value, denial.bound
     )
+
+
+def _is_price(value: float) -> bool:
+    """Tell whether a number can be put on a tick at all."""
+    return isfinite(value) and abs(value) < _HIGHEST
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(repr(float(value)))

@@ -12,11 +12,11 @@ from investbot.domain.events import (
     Event,
     OrderPlaced,
     PositionClosed,
-    TargetReached,
 )
 from investbot.domain.market import Candle, Instrument, Millis
 from investbot.domain.order import Order, OrderState, Role
 from investbot.domain.position import RoundTrip
+from investbot.engine.kept import keeps_stop
 from investbot.engine.orders import make_order
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import Holding, OpenOrder
@@ -89,7 +89,8 @@ def _protect(
 ) -> list[Event]:
     """Keep one stop over all that is held; place the ladder once the entry is done, where targets can rest.
 
-    A later fill of the entry that costs more lifts the stop with the average; nothing ever lowers it.
+    A later fill of the entry that costs more lifts the stop with the average; nothing ever lowers it. Where no stop
+    can rest none is asked for: the instance keeps it.
     """
     instrument, namespace = spec.instruments[holding.plan.symbol], spec.namespace
     orders: list[Order] = []
@@ -98,7 +99,8 @@ def _protect(
     price = stop_for(holding.entry_price, holding.plan.stop_distance, instrument)
     if holding.stop_price is not None:
         price = max(price, holding.stop_price)
-    if stop is None or (stop.remaining != quantity and stop.state is not OrderState.UNKNOWN):
+    wanted = stop is None or (stop.remaining != quantity and stop.state is not OrderState.UNKNOWN)
+    if wanted and not keeps_stop(holding, spec):
         reason, replaces = (stop.order.reason, stop.order.order_id) if stop else ("stop", None)
         orders.append(
             make_order(holding, namespace, at, Role.STOP, quantity, reason, stop_price=price, replaces=replaces),
@@ -158,22 +160,6 @@ def _take(
     reason = "target" if len(ladder) == 1 else f"target {holding.taking}"
     order = make_order(holding, namespace, at, Role.TARGET, share, reason, price=price, immediate=True)
     return [OrderPlaced(at, order)]
-
-
-def on_mark(holding: Holding, price: Decimal, spec: EngineSpec, at: Millis) -> Event | None:
-    """Say whether `price` (quote per base) reaches a barrier that the instance keeps itself."""
-    plan = holding.plan
-    if not holding.quantity or holding.closing or holding.taking:
-        return None
-    if holding.stop_refused and holding.stop_price is not None and price <= holding.stop_price:
-        return CloseRequested(at, plan.plan_id, plan.symbol, "stop")
-    if spec.targets_rest or holding.rungs_taken >= len(plan.ladder):
-        return None
-    distance, _ = plan.ladder[holding.rungs_taken]
-    target = target_for(holding.entry_price, distance, spec.instruments[plan.symbol])
-    if price < target:
-        return None
-    return TargetReached(at, plan.plan_id, plan.symbol, holding.rungs_taken + 1, target)
 
 
 def too_old(holding: Holding, at: Millis) -> bool:

@@ -26,6 +26,10 @@ Asked = (
 )
 
 
+RECONCILE = "reconcile"
+"""The cause of a reduction or a pause that a difference between ledger and venue leads to."""
+
+
 def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Event]:
     """Say what `fact` leads to; each event is applied before the next one is asked for."""
     match fact:
@@ -52,11 +56,19 @@ def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Ev
 
 
 def _reconciled(state: EngineState, fact: f.Reconciled) -> Iterator[e.Event]:
-    """A difference nobody can explain ends new entries until ledger and venue agree again."""
-    if fact.differences and state.trading_state is TradingState.ACTIVE:
-        yield e.TradingStateChanged(fact.at, TradingState.REDUCING, f"reconcile: {' '.join(fact.differences)}")
-    elif not fact.differences and state.reduced_by == "reconcile":
-        yield e.TradingStateChanged(fact.at, TradingState.ACTIVE, "agreed: ledger and venue tell the same again")
+    """A difference nobody can explain ends new entries until ledger and venue agree again.
+
+    Where something else has ended them already it is remembered as a pause, which outlives that.
+    """
+    told = " ".join(fact.differences)
+    if told and state.trading_state is TradingState.ACTIVE:
+        yield e.TradingStateChanged(fact.at, TradingState.REDUCING, f"{RECONCILE}: {told}")
+    elif told and state.reduced_by != RECONCILE:
+        yield from _pause(state, fact.at, RECONCILE, told)
+    elif not told:
+        yield from _unpause(state, fact.at, RECONCILE)
+        if state.reduced_by == RECONCILE:
+            yield e.TradingStateChanged(fact.at, TradingState.ACTIVE, "agreed: ledger and venue tell the same again")
 
 
 def _request(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> Iterator[e.Event]:
@@ -87,14 +99,15 @@ def _unpause(state: EngineState, at: Millis, cause: str) -> Iterator[e.Event]:
 
 
 def _resume(state: EngineState, ask: f.OperatorRequest) -> Iterator[e.Event]:
-    """Lift the operator's pause and a drawdown's halt; a daily loss stands until its day is over."""
+    """Lift the operator's pause and a drawdown's halt, which sets a new peak; a daily loss stands for its day."""
     yield from _unpause(state, ask.at, "operator")
     if state.trading_state is TradingState.ACTIVE:
         return
     if state.reduced_by == "daily_loss":
         yield e.RequestRefused(ask.at, ask.action, "The daily loss limit stands until the next UTC day begins.")
         return
-    yield e.PeakReset(ask.at, state.equity())
+    if state.reduced_by == "drawdown":
+        yield e.PeakReset(ask.at, state.equity())
     yield e.TradingStateChanged(ask.at, TradingState.ACTIVE, f"operator: resumed by {ask.by}")
 
 
@@ -132,7 +145,7 @@ def _allocate(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> I
 
 
 def _end(state: EngineState, ended: f.SourceEnded) -> Iterator[e.Event]:
-    if not state.finished:
+    if ended.at > state.finished_at:
         yield e.SourceFinished(ended.at)
         if ended.close:
             yield from _close_all(state, ended.at, "end of data")

@@ -28,6 +28,8 @@ class SimulatedMarket:
     def step(self, candle: Candle) -> list[Event]:
         """Match resting orders at the open, then within the bar, then let the engine decide at the close."""
         events: list[Event] = []
+        if self._engine.state.orders and self._engine.is_news(candle):
+            self._route(self._engine.miss(candle), events)
         if self._engine.state.orders and self._book.touched(candle) and self._engine.is_news(candle):
             self._take(self._book.open(candle), events)
             self._take(self._book.within(candle), events)

@@ -29,3 +29,5 @@ class EngineSpec:
     namespace: str
     targets_rest: bool = True
     """Whether targets rest on the venue beside the stop; where balances lock, the instance keeps them itself."""
+    stops_rest: bool = True
+    """Whether the venue keeps stops; the instance does where it cannot."""

@@ -63,6 +63,8 @@ class Holding:
     gapped: bool = False
     targets_placed: bool = False
     stop_refused: bool = False
+    stop_kept: bool = False
+    """Whether the venue keeps no stops at all, so that the instance does."""
     taking: int = 0
     """The rung (from 1) that is being sold because its price was reached; 0 for none."""
     rungs_taken: int = 0
@@ -72,6 +74,19 @@ class Holding:
     def entry_price(self) -> Decimal:
         """Average price paid, in quote per base; needs at least one entry fill."""
         return self.cost / self.bought
+
+
+@dataclass(slots=True)
+class Ended:
+    """An order that ended before all of it filled: the venue may yet turn out to have more of it.
+
+    `abandoned` is the plan of an entry that ended without a fill, None for all others; `doubted` says that the order
+    only counts as done because the venue did not know it.
+    """
+
+    open_order: OpenOrder
+    abandoned: Holding | None
+    doubted: bool
 
 
 @dataclass(slots=True)
@@ -101,7 +116,11 @@ class EngineState:
     paused: dict[str, str] = field(default_factory=dict)
     orders: dict[str, OpenOrder] = field(default_factory=dict)
     holdings: dict[str, Holding] = field(default_factory=dict)
+    ended: dict[str, Ended] = field(default_factory=dict)
+    """The newest orders that ended with something left, oldest first."""
     marks: dict[str, Decimal] = field(default_factory=dict)
+    reliving: bool = False
+    """Whether marks are of the past, which is being gone through again."""
     anchors: dict[str, Millis] = field(default_factory=dict)
     entry_times: list[Millis] = field(default_factory=list)
     last_entry_at: dict[str, Millis] = field(default_factory=dict)
@@ -112,7 +131,8 @@ class EngineState:
     last_signal: SignalRaised | None = None
     last_at: Millis = 0
     last_candle_at: Millis = 0
-    finished: bool = False
+    finished_at: Millis = -1
+    """When the source last ended; -1 for never."""
     tally: Tally = field(default_factory=Tally)
     dust: dict[str, Decimal] = field(default_factory=dict)
 
@@ -120,6 +140,12 @@ class EngineState:
     def begun(self) -> bool:
         """Whether capital was ever allocated."""
         return self.day >= 0
+
+    @property
+    def is_valued(self) -> bool:
+        """Whether marks are of now, and there is one of all that is held."""
+        held = (holding.plan.symbol for holding in self.holdings.values() if holding.quantity)
+        return not self.reliving and all(symbol in self.marks for symbol in held)
 
     def equity(self) -> Decimal:
         """Cash and what is held at the last close (at its cost before the first one is seen), in quote."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from investbot.domain.events import DayRolled, Event, PeakRaised, TradingStateChanged
+from investbot.domain.events import DayRolled, EntriesPaused, Event, PeakRaised, TradingStateChanged
 from investbot.domain.market import Millis
 from investbot.domain.rules import RiskRules
 from investbot.domain.states import TradingState
+from investbot.engine.operator import RECONCILE
 from investbot.engine.state import EngineState
 from investbot.risk.breaches import breach_at, floors
 
@@ -37,6 +38,8 @@ def equity_moved(state: EngineState, rules: RiskRules, at: Millis) -> Iterator[E
             )
         broken = breach_at(equity, bounds)
         if broken is not None and broken != state.reduced_by:
+            if state.reduced_by == RECONCILE:
+                yield EntriesPaused(at, RECONCILE, "ledger and venue do not agree yet")
             floor = bounds.drawdown if broken == "drawdown" else bounds.daily_loss
             reason = f"{broken}: equity {equity:f} is at or below {floor:f}"
             yield TradingStateChanged(at, TradingState.REDUCING, reason)

@@ -347,8 +347,9 @@ class PaperLife(RuleBasedStateMachine):
     @rule(close=st.booleans())
     def end(self, close: bool) -> None:
         state = self.cut.engine.state
-        first = not state.finished
-        self.tell(f.SourceEnded(self.moment(), close))
+        at = self.moment()
+        first = at > state.finished_at
+        self.tell(f.SourceEnded(at, close))
         assert not (first and close and (state.holdings or state.orders))
 
     # ---- how it is told ----------------------------------------------------------------------------------------

@@ -134,15 +134,14 @@ def test_adding_money_is_never_refused() -> None:
 # ---- limits -----------------------------------------------------------------------------------------------------
 
 
-def test_a_drawdown_halts_when_the_last_thing_to_wait_for_was_an_entry() -> None:
-    """One symbol breaks the drawdown while the other's entry waits and then expires."""
+def test_a_drawdown_withdraws_an_entry_that_waits_and_halts() -> None:
+    """One symbol breaks the drawdown while the other's entry waits."""
     terms = spec(symbols=TWO, risk=with_risk(max_open_positions=2, max_drawdown_fraction=Decimal("0.00009")))
     host = Host(terms, {1: LONG}).feed(flat(1), flat(2), flat(2, "50", symbol=OTHER))
     host.feed(bar(3, "90", "90", "90", "90"))
-    assert (host.state.trading_state, list(host.state.holdings)) == (TradingState.REDUCING, ["2"])
-    host.feed(flat(3, "60", symbol=OTHER))
-    assert not host.state.holdings
-    assert host.state.trading_state is TradingState.HALTED
+    assert (host.state.trading_state, list(host.state.holdings)) == (TradingState.HALTED, [])
+    assert [event.reason for event in host.of(e.CancelRequested)][-1] == "drawdown"
+    assert not host.feed(flat(3, "50", symbol=OTHER)).state.holdings
 
 
 def test_an_alert_on_a_bar_that_looks_wrong_leads_to_no_entry() -> None:

@@ -156,3 +156,40 @@ def test_differences_name_both_sides() -> None:
     )
     host.state.orders["1-stop-2"].cancel_asked = True
     assert differences(host.state, missing, {"BTC": held}) == ()
+
+
+# ---- a venue that keeps no stops --------------------------------------------------------------------------------
+
+
+def stopless(exits: ExitRules = NO_AGE) -> Host:
+    return entered(replace(spec(), targets_rest=False, stops_rest=False, exits=exits))
+
+
+def test_where_no_stop_can_rest_none_is_asked_for_and_the_instance_sells() -> None:
+    host = stopless().feed(flat(3, "99.01"), flat(4, "99.50"))
+    assert placed(host, Role.STOP) == []
+    assert not host.state.orders
+    host.feed(flat(5, "99.00"), flat(6, "98.90"))
+    trip = host.of(e.PositionClosed)[0].trip
+    assert (trip.exit_reason, trip.exit_price, trip.gapped) == ("stop", Decimal("98.9"), True)
+
+
+def test_a_kept_stop_follows_the_highest_price_seen() -> None:
+    host = stopless(replace(NO_AGE, trailing_fraction=Decimal("0.005"), targets=((Decimal("0.5"), Decimal(1)),)))
+    host.feed(bar(3, "100", "110", "100", "110"), flat(4, "109.46"))
+    assert not host.of(e.CloseRequested)
+    host.feed(flat(5, "109.45"))
+    assert host.of(e.CloseRequested)[0].reason == "stop"
+
+
+def test_a_venue_that_says_it_keeps_no_stops_is_asked_once_a_position() -> None:
+    host = keeping()
+    host.events += host.engine.take(
+        [OrderReport(host.state.last_at, "1-stop-2", OrderState.REJECTED, reason="the venue keeps no stops")]
+    )
+    host.feed(flat(3), flat(4))
+    assert len(placed(host, Role.STOP)) == 1
+    host.tell(f.Tick(host.state.last_at, SYMBOL, Decimal("99.00")))
+    assert [order.role for order in (o.order for o in host.state.orders.values())] == [Role.EXIT] or host.of(
+        e.PositionClosed
+    )
