@@ -21,10 +21,11 @@ def venue_names() -> list[str]:
     return sorted({"replay", "synthetic", *(entry.name for entry in entry_points(group=VENUES))})
 
 
-def make_venue(profile: Profile, clock: Clock | None = None) -> Venue:
+def make_venue(profile: Profile, clock: Clock | None = None, fed_by: Path | None = None) -> Venue:
     """Build the venue a profile names, unopened: a registered one, or else an exchange of ccxt (by its id there).
 
-    An exchange that there is not is a ConfigError when the venue is opened.
+    An exchange's candles come from the feed of the home `fed_by` while there is one. An exchange that there is not is
+    a ConfigError when the venue is opened.
     """
     match profile.venue.name:
         case "replay":
@@ -33,8 +34,11 @@ def make_venue(profile: Profile, clock: Clock | None = None) -> Venue:
             return _synthetic(profile)
         case name:
             found = [entry for entry in entry_points(group=VENUES) if entry.name == name]
-            venue: Venue = found[0].load()(profile) if found else _exchange(profile, clock or SystemClock())
-            return venue
+            if found:
+                venue: Venue = found[0].load()(profile)
+                return venue
+            clock = clock or SystemClock()
+            return _exchange(profile, clock) if fed_by is None else _fed(profile, clock, fed_by)
 
 
 def _rules(profile: Profile) -> InstrumentRules:
@@ -86,5 +90,23 @@ def _exchange(profile: Profile, clock: Clock) -> Venue:
         clock,
         settings=profile.venue.ccxt,
         sandbox=profile.venue.mode is Mode.SANDBOX,
+        stale_after_ms=profile.stale_after_ms,
+    )
+
+
+def _fed(profile: Profile, clock: Clock, home: Path) -> Venue:
+    from investbot.adapters.venues.fed import FedVenue
+    from investbot.control.feed_link import FeedLink
+    from investbot.control.feed_messages import Market
+
+    told, confirm = profile.venue, profile.market.confirm_timeframe
+    market = Market(name=told.name, settings=told.ccxt, sandbox=told.mode is Mode.SANDBOX)
+    also = () if confirm is None else (confirm.text,)
+    link = FeedLink(home, market, profile.market.timeframe, clock.monotonic, also=also)
+    return FedVenue(
+        link,
+        lambda: _exchange(profile, clock),
+        profile.market.timeframe,
+        clock,
         stale_after_ms=profile.stale_after_ms,
     )

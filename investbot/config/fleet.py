@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from investbot.config.feeding import FeedPart
 from investbot.config.fields import Name, OptionalPositive, Whole
 from investbot.config.files import write_private
 from investbot.config.guarding import ControlPart, IsolationPart
@@ -18,6 +19,7 @@ from investbot.config.home import FLEET_FILE, find_home
 from investbot.config.layers import pointed, read_file
 from investbot.config.mistakes import Mistake, refusal, validate
 from investbot.config.sections import Section
+from investbot.config.telling import NewsPart
 from investbot.domain.errors import ConfigError, UsageError
 
 __all__ = ["FLEET_FILE", "FleetConfig", "check_allocations", "check_fleet", "find_home", "init_fleet", "load_fleet"]
@@ -32,6 +34,9 @@ home_id = "{home_id}"               # part of every order's id: never change it
 
 [limits]
 # max_instances = 0                 # how many instances there may be; 0 = any number
+
+[feed]
+# pulls = ["binance BTC/USDT 1h"]   # candles to keep in market/ whether or not an instance trades on them
 """
 
 
@@ -65,6 +70,8 @@ class FleetConfig(Section):
     limits: LimitsPart = Field(default_factory=LimitsPart)
     control: ControlPart = Field(default_factory=ControlPart)
     isolation: IsolationPart = Field(default_factory=IsolationPart)
+    news: NewsPart = Field(default_factory=NewsPart)
+    feed: FeedPart = Field(default_factory=FeedPart)
 
 
 def init_fleet(home: Path, capital: Decimal | None = None) -> FleetConfig:

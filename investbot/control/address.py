@@ -10,6 +10,7 @@ from pathlib import Path
 
 RUN = "run"
 SOCKET = "supervisor.sock"
+FEED_SOCKET = "feed.sock"
 _LONGEST = 107
 """Bytes of a Unix socket path that the kernel takes, its closing zero left out (unix(7))."""
 
@@ -17,6 +18,11 @@ _LONGEST = 107
 def socket_path(home: Path) -> Path:
     """Say where the supervisor of `home` listens."""
     return home / RUN / SOCKET
+
+
+def feed_path(home: Path) -> Path:
+    """Say where the feed of `home` listens."""
+    return home / RUN / FEED_SOCKET
 
 
 @contextlib.contextmanager
@@ -43,3 +49,13 @@ def connect(path: Path, timeout_s: float | None) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def listen(path: Path) -> socket.socket:
+    """Listen at `path` (0600) in place of whoever did before: the caller knows that he is gone; OSError."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    with reachable(path) as name:
+        listening.bind(name)
+    path.chmod(0o600)
+    return listening

@@ -1,0 +1,117 @@
+"""Follows one stream at its venue, for as long as somebody wants it, and begins anew whenever that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from investbot.domain.errors import ConfigError, DataError, InvestBotError, RateLimited, VenueError
+from investbot.domain.market import Candle, Instrument, Millis
+from investbot.feed.stream import KEPT, Stream
+from investbot.ports.venue import Venue
+
+_LOG = logging.getLogger("investbot.feed")
+FIRST_S, MOST_S = 1.0, 60.0
+"""Seconds before a venue that failed is opened again: at first, and at most, ±25 %."""
+QUIET_S = 5.0
+"""Seconds without a candle after which the past counts as read, where the newest one is missing at the venue."""
+
+ODD_RATE = 0.02
+"""How far a venue's clock must run from ours to be believed: less is the error of one second's measure."""
+
+
+class Follower:
+    """Runs the venue of one stream; `told` takes each candle that is new, with the machine's monotonic time (s)."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        make: Callable[[], Venue],
+        told: Callable[[Stream, Candle], None],
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.stream = stream
+        self.instrument: Instrument | None = None
+        self.refusal: InvestBotError | None = None
+        self.trouble = "its venue is being opened"
+        self._make = make
+        self._told = told
+        self._monotonic = monotonic
+        self._jitter = jitter
+        self._sleep = sleep
+        self._venue: Venue | None = None
+        self._heard = monotonic()
+        self._rated: tuple[float, Millis] | None = None
+        self._rate = 1.0
+        self._read = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until cancelled; DataError and ConfigError are kept as `refusal` and end it."""
+        failed = 0
+        while True:
+            seq = self.stream.seq
+            try:
+                await self._follow()
+            except (DataError, ConfigError) as error:
+                self.refusal = error
+                self._read.set()
+                _LOG.warning("refused", extra={"fields": {"symbol": self.stream.symbol, "message": str(error)}})
+                return
+            except VenueError as error:
+                failed = 1 if self.stream.seq > seq else failed + 1
+                self.trouble = str(error)
+                _LOG.warning("stream_broke", extra={"fields": {"symbol": self.stream.symbol, "message": str(error)}})
+                told = error.retry_after_s if isinstance(error, RateLimited) else 0.0
+                pause = min(FIRST_S * 2.0 ** min(failed - 1, 10), MOST_S) * (0.75 + 0.5 * self._jitter())
+                await self._sleep(max(told, pause))
+
+    async def poll(self) -> None:
+        """Let the venue look for what is due, and look how it is."""
+        venue = self._venue
+        if venue is None:
+            return
+        await venue.poll()
+        told = venue.health()
+        self.trouble = told.get("last_error", "") if told.get("failures_in_a_row", "0") != "0" else ""
+        if self._monotonic() - self._heard > QUIET_S:
+            self._read.set()
+
+    async def ready(self) -> None:
+        """Wait until the past has been read, or the venue has refused."""
+        await self._read.wait()
+
+    def clock(self) -> tuple[float, Millis, float]:
+        """Tell a moment by the machine's monotonic clock (s), the venue's time then (ms UTC), and the venue's rate."""
+        at, told = self._monotonic(), 0 if self._venue is None else self._venue.now()
+        if self._rated is None:
+            self._rated = (at, told)
+        elif at - self._rated[0] >= 1.0:
+            rate = max((told - self._rated[1]) / 1000.0 / (at - self._rated[0]), 0.0)
+            self._rate = 1.0 if abs(rate - 1.0) < ODD_RATE else rate
+            self._rated = (at, told)
+        return at, told, self._rate
+
+    async def _follow(self) -> None:
+        stream, venue = self.stream, self._make()
+        try:
+            self.instrument = (await venue.open([stream.symbol]))[stream.symbol]
+            step = stream.timeframe.ms
+            stream.begin((venue.now() // step - KEPT) * step)
+            self._venue, self._heard, self.trouble = venue, self._monotonic(), ""
+            facts = venue.facts({stream.symbol: stream.next_at}, None)
+            try:
+                async for fact in facts:
+                    if isinstance(fact, Candle):
+                        self._heard = self._monotonic()
+                        self._told(stream, fact)
+                        if fact.closed_at + step > venue.now():
+                            self._read.set()
+            finally:
+                if isinstance(facts, AsyncGenerator):
+                    await facts.aclose()
+        finally:
+            self._venue = None
+            await venue.close()
