@@ -184,8 +184,10 @@ def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine
     """Give where candles come from, and what matches orders: the model of a venue, or an account there."""
     from investbot.bootstrap.live import WatchedVenue, at_venue, demand_allowed, trading_venue, venue_keys
     from investbot.bootstrap.venues import make_venue
+    from investbot.config.fleet import load_fleet
 
-    candles = make_venue(config, site.clock)
+    home = site.place.path
+    candles = make_venue(config, site.clock, home if load_fleet(home).feed.enabled else None)
     if not at_venue(config):
         from investbot.engine.simulated import SimulatedMarket
         from investbot.simulation.book import Book
