@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 from investbot.adapters.clock import SystemClock
 from investbot.bootstrap.home import Home
@@ -16,19 +13,17 @@ from investbot.bootstrap.instance import flatten_stopped
 from investbot.bootstrap.live import at_venue
 from investbot.config.instance import load_instance
 from investbot.control.server import HomeLock
-from investbot.domain.errors import InvestBotError, TryAgain
+from investbot.domain.errors import InvestBotError
 from investbot.domain.states import InstanceState
 from investbot.supervisor.audit import AuditLog, Entry
 from investbot.supervisor.journal import Journal, Remembered
 from investbot.supervisor.lines import Line, bad, good, worst
-from investbot.supervisor.processes import WatchedProcess, lock_holder, lock_is_held
+from investbot.supervisor.processes import end_holder
 
 PATIENCE_S = 10.0
 """Seconds a process may take to end after SIGTERM."""
 SUPERVISOR_S = 2.0
 """The same for a supervisor, which has not answered for some seconds already."""
-KILLED_S = 5.0
-"""Seconds the kernel may take to bury a killed process."""
 _AT_ONCE = 8
 
 
@@ -51,29 +46,6 @@ def panic(home: Home, key_of: Callable[[str], bytes], by: str, *, patience_s: fl
         return lines
     finally:
         lock.close()
-
-
-def end_holder(lock: Path, who: str, patience_s: float) -> None:
-    """End the process that holds a lock, if one does: SIGTERM, then SIGKILL through its pidfd; TryAgain if it stays."""
-    if not lock_is_held(lock):
-        return
-    for number, seconds in ((signal.SIGTERM, patience_s), (signal.SIGKILL, KILLED_S)):
-        pid = lock_holder(lock)
-        if pid is None:
-            break
-        with contextlib.suppress(ProcessLookupError):
-            process = WatchedProcess(pid)
-            try:
-                if lock_holder(lock) == pid:  # else it ended before its pidfd was ours
-                    process.send(number)
-                    select.select([process.fileno()], [], [], seconds)
-            finally:
-                process.close()
-        if not lock_is_held(lock):
-            return
-    if lock_is_held(lock):
-        message = f"{who} could not be stopped; end the process that holds {lock} by hand, then try again."
-        raise TryAgain(message)
 
 
 def _stopped(home: Home, name: str, patience_s: float) -> Line | None:

@@ -10,7 +10,7 @@ import queue
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
@@ -28,6 +28,7 @@ from investbot.bootstrap.errand import send
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.process import harden
+from investbot.bootstrap.systemd import Manager, SupervisorHerald
 from investbot.config.fleet import load_fleet
 from investbot.config.instance import InstanceConfig, load_instance, with_capital
 from investbot.config.versions import save
@@ -37,22 +38,26 @@ from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.supervisor import daemon
 from investbot.supervisor.app import Supervisor
+from investbot.supervisor.companions import Companion
 from investbot.supervisor.lifecycle import RestartPolicy
 from investbot.supervisor.lines import Line
 from investbot.supervisor.outside import Recipe
-from investbot.supervisor.spawn import PlainSpawner
+from investbot.supervisor.spawn import Spawner
+from investbot.supervisor.zygote_spawner import make_spawner
 
 _MODULE = "investbot.bootstrap.supervisor"
 _MS = 1000
+COMPANIONS: tuple[Companion, ...] = ()
+"""What the instances of every home lean on: started before them, `python -m` of a module of this room each."""
 
 
 def run_supervisor(
-    home: Path, passphrase: str, *, restore: bool = False, ready: Callable[[], None] | None = None
+    home: Path, passphrase: str, *, restore: bool = False, ready: Callable[[], None] | None = None, fork: bool = True
 ) -> list[Line]:
     """Supervise a home in this process until it is told to go down; give a line for each instance that was stopped.
 
-    `ready` is called once the socket answers; `restore` starts what ran before the last `down`. AlreadyExists when the
-    home has a supervisor, ConfigError, VaultError.
+    `ready` is called once the socket answers; `restore` starts what ran before the last `down`; without `fork` each
+    instance is a fresh interpreter. AlreadyExists when the home has a supervisor, ConfigError, VaultError.
     """
     place = Home(home.resolve())
     if not place.settings.is_file():
@@ -62,23 +67,24 @@ def run_supervisor(
     lock = HomeLock(place.path)
     try:
         load_fleet(place.path)
-        vault = Vault.unlock(place.vault, passphrase)
-        with _log(place, clock, Redactor([passphrase])):
+        with _log(place, clock, Redactor([passphrase])), closing(make_spawner(place.path, fork=fork)) as spawner:
+            vault = Vault.unlock(place.vault, passphrase)  # by now the fork server is on its way, without any secret
             try:
                 outside = FleetFiles(place, vault, clock)
-                return asyncio.run(_supervise(place, outside, clock, ready or (lambda: None), restore=restore))
+                return asyncio.run(_supervise(place, outside, spawner, clock, ready or (lambda: None), restore=restore))
             finally:
                 vault.close()
     finally:
         lock.close()
 
 
-def detach(home: Path, passphrase: str, *, restore: bool = False) -> int:
+def detach(home: Path, passphrase: str, *, restore: bool = False, fork: bool = True) -> int:
     """Start the supervisor of a home as a daemon and give its pid once it answers; errors as for `run_supervisor`."""
     place = home.resolve()
     if not Home(place).settings.is_file():
         raise ConfigError(f"There is no home in {place}; make one with `investbot init --home {place}`.")
     program = ["-m", _MODULE, "--home", str(place), *(["--restore"] if restore else [])]
+    program += [] if fork else ["--plain"]
     return daemon.detach(place, passphrase, program)
 
 
@@ -89,12 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--passphrase-fd", type=int, required=True, help="the pipe that holds the passphrase")
     parser.add_argument("--ready-fd", type=int, help="the pipe that is told when the socket answers")
     parser.add_argument("--restore", action="store_true", help="start what ran before the last down")
+    parser.add_argument("--plain", action="store_true", help="make a fresh interpreter for each instance")
     given = parser.parse_args(arguments)
     harden()
     word = daemon.Word(given.ready_fd)
     try:
         passphrase = daemon.read_passphrase(given.passphrase_fd)
-        run_supervisor(given.home, passphrase, restore=given.restore, ready=word.ready)
+        run_supervisor(given.home, passphrase, restore=given.restore, ready=word.ready, fork=not given.plain)
     except InvestBotError as error:
         word.failed(error)
         sys.stderr.write(f"{error}\n")
@@ -210,13 +217,15 @@ class FleetFiles:
 
 
 async def _supervise(
-    home: Home, outside: FleetFiles, clock: Clock, ready: Callable[[], None], *, restore: bool
+    home: Home, outside: FleetFiles, spawner: Spawner, clock: Clock, ready: Callable[[], None], *, restore: bool
 ) -> list[Line]:
     loop = asyncio.get_running_loop()
-    supervisor = Supervisor(home.path, outside, PlainSpawner(home.path), clock)
-    ends: list[asyncio.Task[list[Line]]] = []
+    herald = SupervisorHerald(Manager())
+    supervisor = Supervisor(home.path, outside, spawner, clock, companions=COMPANIONS, herald=herald)
+    asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: ends.append(asyncio.create_task(supervisor.go_down())))
+        loop.add_signal_handler(number, lambda: asked.append(asyncio.create_task(supervisor.go_down())))
+    loop.add_signal_handler(signal.SIGHUP, lambda: asked.append(asyncio.create_task(_reload(supervisor))))
     pid = home.run.pid
 
     def answering() -> None:
@@ -229,6 +238,14 @@ async def _supervise(
     finally:
         pid.unlink(missing_ok=True)
         logging.getLogger(_MODULE).info("supervisor_down")
+
+
+async def _reload(supervisor: Supervisor) -> None:
+    """Read anew on SIGHUP, as `reload` does; what is wrong is in the log, and everything stays as it was."""
+    try:
+        await supervisor.reload()
+    except InvestBotError as error:
+        logging.getLogger(_MODULE).error("not_reloaded", extra={"fields": {"error": str(error)}})
 
 
 def _stamp(instance: InstanceHome) -> object:

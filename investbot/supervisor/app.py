@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
-import pwd
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,27 @@ from investbot import __version__
 from investbot.control import messages as m
 from investbot.control.connection import Connection
 from investbot.control.server import ControlServer, Emit
-from investbot.domain.errors import InvestBotError, UsageError
-from investbot.domain.market import Millis
+from investbot.domain.errors import InvestBotError, LedgerError, UsageError
 from investbot.domain.times import rfc3339
 from investbot.ports.clock import Clock
-from investbot.supervisor.audit import AuditLog, Entry
+from investbot.supervisor.companions import Companion, Companions
 from investbot.supervisor.cooldown import Cooldown
+from investbot.supervisor.disk import Disk
 from investbot.supervisor.fleet import Fleet
+from investbot.supervisor.herald import Herald
 from investbot.supervisor.hub import Hub
 from investbot.supervisor.keeper import Tools
 from investbot.supervisor.lifecycle import Life, Patience
 from investbot.supervisor.lines import Line, exit_of, worst
 from investbot.supervisor.outside import Outside
+from investbot.supervisor.process_keeper import Bench
 from investbot.supervisor.rows import Rows
 from investbot.supervisor.running import Running
+from investbot.supervisor.scribe import Scribe
 from investbot.supervisor.spawn import Spawner
 from investbot.supervisor.trading import Trading
+from investbot.supervisor.turns import Turns
 
-LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 18
 
 
@@ -50,18 +52,28 @@ class Supervisor:
         patience: Patience | None = None,
         cooldown_s: float = 5.0,
         owner_uid: int | None = None,
+        companions: Sequence[Companion] = (),
+        herald: Herald | None = None,
     ) -> None:
-        """Supervise `home`; `cooldown_s` seconds lie between two equal dangerous verbs."""
+        """Supervise `home`; `cooldown_s` seconds lie between two equal dangerous verbs.
+
+        `companions` are started before the instances; `herald` is told how things are.
+        """
         self._home = home
         self._outside = outside
         self._clock = clock
         self._server = ControlServer(home, self, owner_uid=owner_uid)
-        self._audit = AuditLog(home / "run" / "audit.jsonl")
-        self._clerk = ThreadPoolExecutor(1, "audit")
+        self._scribe = Scribe(home / "run" / "audit.jsonl", clock)
+
+        self._herald = herald or Herald()
+        self._disk = Disk(home / "run", self._alarmed)
+        bench = Bench(home, clock.monotonic, lambda: None, self._moved, patience or Patience())
+        self._companions = Companions(companions, bench)
+        turns = Turns(clock.monotonic, bench.chance, first=self._companions.ready)
 
         def make_tools(changed: Callable[[], None], heard: Callable[[str, dict[str, Any]], None]) -> Tools:
-            hub = Hub(clock.monotonic, heard)
-            return Tools(home, spawner, outside, hub, clock.monotonic, changed, self._moved, patience or Patience())
+            own = replace(bench, changed=changed)
+            return Tools(own, spawner, outside, Hub(clock.monotonic, heard), turns.take, self._disk.relieve)
 
         self._fleet = Fleet(make_tools)
         self._rows = Rows(self._fleet)
@@ -74,42 +86,61 @@ class Supervisor:
 
     async def run(self, ready: Callable[[], None], *, restore: bool = False) -> list[Line]:
         """Serve until `down`; `ready` is called once the socket answers. Give the lines of the last `down`."""
+        await self._disk.look()
+        await self._fleet.recall()
         await self._server.open()
+        beside = [asyncio.create_task(self._disk.watch()), asyncio.create_task(self._herald.beat(self._summary))]
         try:
+            self._companions.open()
             await self._fleet.open(restore=restore)
             ready()
+            self._herald.ready()
             await self._ending.wait()
             return await self._down if self._down is not None else []
         finally:
+            self._herald.stopping()
+            await self._companions.close()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._server.close()
             await self._fleet.close()
-            await asyncio.to_thread(self._clerk.shutdown)
+            await asyncio.to_thread(self._scribe.close)
 
     async def go_down(self) -> list[Line]:
         """Stop every instance, once, whoever asks; then `run` returns."""
         if self._down is None:
+            self._herald.stopping()
             self._down = asyncio.create_task(self._running.down())
         lines = await asyncio.shield(self._down)
         self._ending.set()
         return lines
+
+    async def reload(self) -> None:
+        """Read vault and configuration anew; VaultError."""
+        self._herald.reloading()
+        try:
+            await asyncio.to_thread(self._outside.reload)
+        finally:
+            self._herald.ready()
 
     async def answer(self, connection: Connection, request: m.Request, args: m.NoArgs, emit: Emit) -> Any:
         """Do what a face asks, and write down that it asked and what came of it."""
         try:
             result = await self._do(request.verb, args, emit)
         except InvestBotError as error:
-            await self._note(connection, request.verb, request.args, str(error), error.exit_code)
+            await self._scribe.note(connection, request.verb, request.args, str(error), error.exit_code)
             raise
         except asyncio.CancelledError:
-            await asyncio.shield(self._note(connection, request.verb, request.args, "the face hung up", 0))
+            await asyncio.shield(self._scribe.note(connection, request.verb, request.args, "the face hung up", 0))
             raise
         code, message = worst(result)
-        await self._note(connection, request.verb, request.args, message, code)
+        await self._scribe.note(connection, request.verb, request.args, message, code)
         return result
 
     async def refused(self, connection: Connection, what: str, error: InvestBotError) -> None:
         """Write down what was turned away at the door."""
-        await self._note(connection, what, {}, str(error), error.exit_code)
+        await self._scribe.note(connection, what, {}, str(error), error.exit_code)
 
     async def attend(self, connection: Connection, hello: m.Hello) -> None:
         """Listen to an instance until it hangs up."""
@@ -134,7 +165,7 @@ class Supervisor:
             case m.WatchArgs():
                 return await self._watch(args, emit)
             case m.AuditArgs():
-                return await _in_chunks(await asyncio.to_thread(self._audit.read, args.since), emit)
+                return await _in_chunks(await asyncio.to_thread(self._scribe.read, args.since), emit)
             case m.Names():
                 return await self._for_names(verb, args)
             case _:
@@ -156,13 +187,14 @@ class Supervisor:
             self._cooldown.take("down", "", self._clock.monotonic())
             return await self.go_down()
         if verb == "reload":
-            await asyncio.to_thread(self._outside.reload)
+            await self.reload()
             return {"names": await self._fleet.names()}
         return {
             "pid": os.getpid(),
             "version": __version__,
             "home": str(self._home),
             "uptime_s": round(self._clock.monotonic() - self._since, 1),
+            "companions": self._companions.rows(),
         }
 
     async def _chosen(self, args: m.Names) -> list[str]:
@@ -189,15 +221,6 @@ class Supervisor:
                 await emit(item)
                 await asyncio.sleep(args.interval_s)
 
-    async def _note(self, connection: Connection, verb: str, args: dict[str, Any], outcome: str, code: int) -> None:
-        """Append a request and its outcome to the audit."""
-        at: Millis = self._clock.now()
-        body = dict(args)
-        names = body.pop("names", None) or ([body.pop("name")] if "name" in body else [])
-        peer = connection.peer
-        entry = Entry(at, _user(peer.uid), peer.pid, verb, tuple(map(str, names)), _short(body), outcome, code)
-        await asyncio.get_running_loop().run_in_executor(self._clerk, self._write, entry)
-
     def _moved(self, name: str, life: Life) -> None:
         """Tell those who watch that an instance is in another state, and write it down."""
         at = self._clock.now()
@@ -205,17 +228,18 @@ class Supervisor:
         self._fleet.tools.hub.publish(
             {"name": name, "at": rfc3339(at), "kind": "InstanceMoved", "state": state, "error": life.error}
         )
-        entry = Entry(
-            at, "supervisor", os.getpid(), state, (name,), {}, outcome, exit_of(life.exit_code) if life.error else 0
-        )
-        self._clerk.submit(self._write, entry)
+        self._scribe.add(at, state, (name,), outcome, exit_of(life.exit_code) if life.error else 0)
 
-    def _write(self, entry: Entry) -> None:
-        """Append to the audit, in the one thread that does; a full disk is logged and stops nobody."""
-        try:
-            self._audit.append(entry)
-        except OSError as error:
-            LOG.error("audit_lost", extra={"fields": {"verb": entry.verb, "error": str(error)}})
+    def _alarmed(self, sentence: str) -> None:
+        """Tell those who watch, and the audit, of trouble with the disk."""
+        at = self._clock.now()
+        self._fleet.tools.hub.publish({"name": None, "at": rfc3339(at), "kind": "DiskFull", "error": sentence})
+        self._scribe.add(at, "disk", (), sentence, LedgerError.exit_code)
+
+    def _summary(self) -> str:
+        """Say in a line how many instances are in which state."""
+        counts = Counter(keeper.life.state.value for keeper in self._fleet.keepers.values())
+        return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no instances"
 
 
 async def _in_chunks(rows: list[dict[str, Any]], emit: Emit) -> dict[str, int]:
@@ -231,15 +255,3 @@ async def _in_chunks(rows: list[dict[str, Any]], emit: Emit) -> dict[str, int]:
     if chunk:
         await emit(chunk)
     return {"count": len(rows)}
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _short(args: dict[str, Any]) -> dict[str, Any]:
-    """Keep arguments that fit on a line; what a stranger sent may be of any size."""
-    return args if len(json.dumps(args)) <= 2000 else {"dropped": "too long"}

@@ -18,11 +18,13 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor import lifecycle as lc
 from investbot.supervisor.journal import Journal, Remembered
 from investbot.supervisor.keeper import Keeper, Tools
+from investbot.supervisor.process_keeper import count_silence
 from investbot.supervisor.processes import WatchedProcess, lock_holder, lock_is_held, same_process
 
 LOG = logging.getLogger(__name__)
-TICK_S = 1.0
-"""Seconds between two looks at the heartbeats."""
+CALL_S = 3.0
+"""Seconds that a process which holds an instance's lock has to dial a new supervisor."""
+_LOOKS = 30
 
 
 class Fleet:
@@ -40,22 +42,31 @@ class Fleet:
         self._dirty = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
+    async def recall(self) -> None:
+        """Read what the last supervisor knew, before anybody may ask."""
+        self._remembered = await asyncio.to_thread(self._journal.read)
+        for name in await asyncio.to_thread(self.tools.outside.names):
+            await self._make(name)
+
     async def open(self, *, restore: bool) -> None:
         """Adopt what still runs, start what was running when the last supervisor died, or all that ran before.
 
-        `restore` also starts what the last `down` stopped.
+        `restore` also starts what the last `down` stopped. One that runs but is not remembered, as after
+        `investbot run`, has a moment to dial.
         """
-        self._remembered = await asyncio.to_thread(self._journal.read)
-        for name in await asyncio.to_thread(self.tools.outside.names):
-            keeper = await self._make(name)
-            before = self._remembered.get(name, Remembered())
-            if not await self._adopted(keeper, before):
-                if before.wanted:
-                    keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
-                elif restore and before.restore:
-                    keeper.tell(lc.StartAsked())
+        ticking = count_silence(self.tools.now, self.keepers.values)
+        self._tasks = [asyncio.create_task(ticking), asyncio.create_task(self._write())]
+        lost = [keeper for keeper in list(self.keepers.values()) if not await self._adopted(keeper)]
+        await asyncio.gather(*(self._called(keeper) for keeper in lost))
+        for keeper in lost:
+            before = self.recalls(keeper.name)
+            if keeper.process is not None or keeper.life.alive:
+                continue
+            if before.wanted:
+                keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
+            elif restore and before.restore:
+                keeper.tell(lc.StartAsked())
         await self.save()
-        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._write())]
 
     async def close(self) -> None:
         """Write the last word and let the processes be."""
@@ -115,10 +126,7 @@ class Fleet:
                     pid=process.pid if process else None,
                     start_time=process.start_time if process else None,
                 )
-            try:
-                await asyncio.to_thread(self._journal.write, dict(self._remembered))
-            except OSError as error:
-                LOG.error("journal_lost", extra={"fields": {"error": str(error)}})
+            await self._keep(dict(self._remembered))
 
     def allocated(self) -> list[str]:
         """Name the instances that run or are about to."""
@@ -132,13 +140,32 @@ class Fleet:
         """Tell what is remembered of an instance."""
         return self._remembered.get(name, Remembered())
 
+    async def _keep(self, remembered: dict[str, Remembered]) -> None:
+        """Write the journal, once more when a full disk could be relieved."""
+        for last in (False, True):
+            try:
+                await asyncio.to_thread(self._journal.write, remembered)
+            except OSError as error:
+                if last or not await self.tools.relieve():
+                    LOG.error("journal_lost", extra={"fields": {"error": str(error)}})
+                    return
+            else:
+                return
+
+    async def _called(self, keeper: Keeper) -> None:
+        """Wait a moment for the process that holds an instance's lock and has not yet dialled."""
+        for _ in range(_LOOKS):
+            if not await keeper.is_locked() or await keeper.until(lambda life: life.alive, CALL_S / _LOOKS):
+                return
+
     async def _make(self, name: str) -> Keeper:
         keeper = Keeper(name, self.tools, self.recalls(name).life(self.tools.now()))
         with contextlib.suppress(InvestBotError):  # a broken file is told when the instance is started
             keeper.policy = (await asyncio.to_thread(self.tools.outside.recipe, name)).restart
         return self.keepers.setdefault(name, keeper)
 
-    async def _adopted(self, keeper: Keeper, before: Remembered) -> bool:
+    async def _adopted(self, keeper: Keeper) -> bool:
+        before = self.recalls(keeper.name)
         if before.pid is None or before.start_time is None:
             return False
         lock = keeper.folder / "lock"
@@ -146,8 +173,8 @@ class Fleet:
         if process is None:
             return False
         keeper.adopt(process)
-        if before.state == InstanceState.STOPPING.value and not before.wanted:
-            keeper.tell(lc.StopAsked())
+        if before.state == InstanceState.STOPPING.value:
+            keeper.tell(lc.RestartAsked() if before.wanted else lc.StopAsked())
         return True
 
     def _heard(self, name: str, row: dict[str, Any]) -> None:
@@ -163,15 +190,6 @@ class Fleet:
                 OSError
             ):  # a full disk: what is in memory still counts, the next change tries anew
                 await self.save()
-
-    async def _tick(self) -> None:
-        last = self.tools.now()
-        while True:
-            await asyncio.sleep(TICK_S)
-            now = self.tools.now()
-            for keeper in list(self.keepers.values()):
-                keeper.tick(min(now - last, 2 * TICK_S))
-            last = now
 
 
 def _holding_process(lock: Path, pid: int, began: int) -> WatchedProcess | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import time
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from investbot.control.identity import start_time
+from investbot.domain.errors import TryAgain
 
 _KIB = 1024
+_MS = 1000
 _TICKS = os.sysconf("SC_CLK_TCK")
 _UTIME, _STIME = 11, 12
 """Places of the processor times behind the command's closing bracket in /proc/PID/stat (proc(5): fields 14, 15)."""
@@ -74,6 +77,12 @@ class WatchedProcess:
         """Send a signal through the pidfd."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._fd, number)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is gone, at most `seconds`; tell whether it is."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return bool(poll.poll(seconds * _MS))
 
     def close(self) -> None:
         """Let the pidfd go."""
@@ -160,3 +169,29 @@ def lock_holder(path: Path) -> int | None:
         if len(words) >= 6 and words[1] == "FLOCK" and words[5] == key:
             return int(words[4]) or None
     return None
+
+
+def end_holder(lock: Path, who: str, patience_s: float, killed_s: float = 5.0) -> None:
+    """End the process that holds a lock, if one does: SIGTERM, then SIGKILL through its pidfd; TryAgain if it stays.
+
+    It has `patience_s` seconds after SIGTERM, the kernel has `killed_s` to bury it.
+    """
+    if not lock_is_held(lock):
+        return
+    for number, seconds in ((signal.SIGTERM, patience_s), (signal.SIGKILL, killed_s)):
+        pid = lock_holder(lock)
+        if pid is None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            process = WatchedProcess(pid)
+            try:
+                if lock_holder(lock) == pid:  # else it ended before its pidfd was ours
+                    process.send(number)
+                    process.wait(seconds)
+            finally:
+                process.close()
+        if not lock_is_held(lock):
+            return
+    if lock_is_held(lock):
+        message = f"{who} could not be stopped; end the process that holds {lock} by hand, then try again."
+        raise TryAgain(message)

@@ -11,7 +11,7 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor import capital
 from investbot.supervisor import lifecycle as lc
 from investbot.supervisor.cooldown import Cooldown
-from investbot.supervisor.fleet import Fleet
+from investbot.supervisor.fleet import CALL_S, Fleet
 from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.lines import Line, each, exit_of, good
 from investbot.supervisor.outside import Recipe
@@ -114,6 +114,8 @@ class Running:
 
     async def _stop(self, name: str) -> Line:
         keeper = await self._fleet.find(name)
+        if not keeper.life.alive and await keeper.is_locked():  # it was started by hand and dials within seconds
+            await keeper.until(lambda life: life.alive, CALL_S)
         was = keeper.life.state
         if was in {InstanceState.STOPPED, InstanceState.EXITED}:
             return good(name, f"not running ({was.value})", state=was.value)

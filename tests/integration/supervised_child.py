@@ -96,9 +96,7 @@ class Child:
 
     def end(self, code: int, message: str | None) -> int:
         if message is not None or code == 0:
-            (self.folder / "exit.json").write_text(
-                json.dumps({"exit_code": code, "message": message, "pid": os.getpid()})
-            )
+            (self.folder / "exit.json").write_text(json.dumps({"code": code, "message": message, "pid": os.getpid()}))
         return int(code)
 
 

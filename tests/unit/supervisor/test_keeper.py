@@ -18,6 +18,7 @@ from investbot.supervisor import lifecycle as lc
 from investbot.supervisor.hub import Hub
 from investbot.supervisor.keeper import Keeper, Tools
 from investbot.supervisor.outside import Recipe
+from investbot.supervisor.process_keeper import Bench
 from investbot.supervisor.processes import Process, WatchedProcess
 from investbot.supervisor.spawn import PlainSpawner
 
@@ -70,17 +71,9 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
         (tmp_path / "run").mkdir()
         spawner, outside = Spawning(tmp_path, source), Outside()
         told: Any = outside
-        tools = Tools(
-            tmp_path,
-            spawner,
-            told,
-            Hub(time.monotonic, lambda name, row: None),
-            time.monotonic,
-            lambda: None,
-            lambda name, life: None,
-            lc.Patience(stop_s=0.5, abort_s=0.5, start_s=1.0, heartbeat_s=0.5),
-            lambda: 0.5,
-        )
+        patience = lc.Patience(stop_s=0.5, abort_s=0.5, start_s=1.0, heartbeat_s=0.5)
+        bench = Bench(tmp_path, time.monotonic, lambda: None, lambda name, life: None, patience, lambda: 0.5)
+        tools = Tools(bench, spawner, told, Hub(time.monotonic, lambda name, row: None))
         keepers.append(Keeper("alpha", tools))
         return keepers[0], spawner, outside
 
@@ -183,8 +176,8 @@ async def test_a_second_process_is_not_adopted(make: Make) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ('{"exit_code": 70, "message": "Mine.", "pid": OWN}', "Mine."),
-        ('{"exit_code": 70, "message": "Another one.", "pid": 1}', "ended with exit code 7"),
+        ('{"code": 70, "message": "Mine.", "pid": OWN}', "Mine."),
+        ('{"code": 70, "message": "Another one.", "pid": 1}', "ended with exit code 7"),
         ("[1]", "ended with exit code 7"),
         ("", "ended with exit code 7"),
     ],

@@ -1,0 +1,82 @@
+"""Tells a service manager how a process is: sd_notify(3) over the datagram socket that `$NOTIFY_SOCKET` names."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from investbot.control.link import InstanceLink
+from investbot.supervisor.herald import Herald
+
+_MICROS = 1_000_000
+_BEAT_S = 10.0
+"""Seconds between two status lines where no watchdog waits for them."""
+
+
+class Manager:
+    """The service manager that started this process; without one nothing is said to nobody."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Find the socket; a name that begins with @ is an abstract one (unix(7))."""
+        told = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + told[1:] if told.startswith("@") else told
+        for_us = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        micros = environment.get("WATCHDOG_USEC", "") if for_us else ""
+        self.beat_s = int(micros) / _MICROS / 2 if micros.isdecimal() and int(micros) else _BEAT_S
+
+    def tell(self, **what: str | int) -> None:
+        """Send assignments in one datagram; a manager that does not listen is no trouble of ours."""
+        if not self._address:
+            return
+        text = "\n".join(f"{name}={str(value).replace(chr(10), ' ')}" for name, value in what.items())
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+            door.setblocking(False)
+            door.sendto(text.encode(), self._address)
+
+
+class SupervisorHerald(Herald):
+    """Tells the manager of a supervisor."""
+
+    def __init__(self, manager: Manager) -> None:
+        """Tell `manager`."""
+        self._manager = manager
+
+    def ready(self) -> None:
+        """Say READY, also after a reload."""
+        self._manager.tell(READY=1, MAINPID=os.getpid())
+
+    def reloading(self) -> None:
+        """Say RELOADING, with the monotonic moment that Type=notify-reload asks for."""
+        self._manager.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+
+    def stopping(self) -> None:
+        """Say STOPPING."""
+        self._manager.tell(STOPPING=1, STATUS="stopping the instances")
+
+    async def beat(self, summary: Callable[[], str]) -> None:
+        """Say WATCHDOG and STATUS at half the watchdog's time, from the event loop itself."""
+        while True:
+            self._manager.tell(WATCHDOG=1, STATUS=summary())
+            await asyncio.sleep(self._manager.beat_s)
+
+
+class ToldLink(InstanceLink):
+    """The link of an instance in the foreground, whose heartbeats go to the service manager too."""
+
+    manager = Manager({})
+    _was = ""
+
+    def status(self, row: dict[str, Any]) -> None:
+        """Pass a heartbeat on: READY once it has recovered, STOPPING at its end, WATCHDOG with each."""
+        super().status(row)
+        phase = str(row.get("phase", ""))
+        news = {"ready": "READY", "stopping": "STOPPING"}.get(phase) if phase != self._was else None
+        self._was = phase
+        held = row.get("open_positions")
+        said = f"{row.get('state')}, {row.get('trading_state') or 'no candle yet'}, {held} open"
+        self.manager.tell(**({news: 1} if news else {}), WATCHDOG=1, STATUS=said)

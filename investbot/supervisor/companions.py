@@ -1,0 +1,180 @@
+"""Companions: processes of a home that instances lean on, as a feed. Started before them, ended after them.
+
+A companion takes the lock `run/NAME.lock` for life, says a line on its pipe once it works and at least every few
+seconds from then on, and ends on SIGTERM. It holds no key of an instance. One that a dead supervisor left behind is
+ended and started anew: its pipe is broken, and what leans on it gets along without it meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from investbot.domain.errors import TryAgain
+from investbot.domain.states import InstanceState
+from investbot.supervisor import lifecycle as lc
+from investbot.supervisor.process_keeper import Bench, ProcessKeeper, count_silence
+from investbot.supervisor.processes import Process, WatchedProcess, end_holder
+from investbot.supervisor.spawn import clean_environment, stderr_path
+
+_READ = 1 << 12
+_GONE = frozenset({InstanceState.STOPPED, InstanceState.EXITED, InstanceState.FATAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """What the supervisor has to know of a companion; `program` is what follows the interpreter.
+
+    It is handed `--home HOME --ready-fd N`. Instances wait at most `ready_s` seconds for it after a start of the
+    supervisor; `heartbeat_s` seconds without a line on the pipe are too many.
+    """
+
+    name: str
+    program: tuple[str, ...]
+    restart: lc.RestartPolicy = field(default_factory=lc.RestartPolicy)
+    ready_s: float = 20.0
+    heartbeat_s: float = 30.0
+
+
+class CompanionKeeper(ProcessKeeper):
+    """Owns the process of one companion."""
+
+    def __init__(self, companion: Companion, bench: Bench) -> None:
+        """Keep `companion`."""
+        patience = replace(bench.patience, heartbeat_s=companion.heartbeat_s)
+        super().__init__(companion.name, replace(bench, patience=patience))
+        self.policy = companion.restart
+        self._companion = companion
+        self._pipe = -1
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether waiting for it makes no sense: it works, or there is trouble that takes longer."""
+        return self.life.state is not InstanceState.STARTING
+
+    def _make(self) -> Process:
+        home = self._bench.home.resolve()
+        end_holder(home / "run" / f"{self.name}.lock", self.name, self._bench.patience.stop_s)
+        reading, writing = os.pipe()
+        try:
+            process = self._start(home, writing)
+        except OSError as error:
+            os.close(reading)
+            message = f"The process of {self.name} could not be made ({error.strerror}); free some memory or disk."
+            raise TryAgain(message) from None
+        finally:
+            os.close(writing)
+        os.set_blocking(reading, False)
+        self._pipe = reading
+        return process
+
+    def _start(self, home: Path, writing: int) -> Process:
+        words = stderr_path(home, self.name)
+        words.unlink(missing_ok=True)
+        command = [sys.executable, "-P", "-X", "faulthandler", *self._companion.program]
+        with os.fdopen(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as stderr:
+            made = subprocess.Popen(
+                [*command, "--home", str(home), "--ready-fd", str(writing)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                pass_fds=(writing,),
+                env=clean_environment(os.environ),
+                cwd=home,
+                start_new_session=True,
+                umask=0o077,
+            )
+        made.returncode = 0  # its end is taken through the pidfd, so that nobody else may wait for it
+        return WatchedProcess(made.pid)
+
+    def _watch(self, process: Process) -> None:
+        super()._watch(process)
+        asyncio.get_running_loop().add_reader(self._pipe, self._hear)
+
+    def _hear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._pipe, _READ):
+                self._silent_s = 0.0
+                self.tell(lc.Ready())
+            else:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._pipe >= 0:
+            asyncio.get_running_loop().remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def _gone(self, process: Process) -> None:
+        self._hang_up()
+        super()._gone(process)
+
+    def let_go(self) -> None:
+        """Forget the process without touching it."""
+        self._hang_up()
+        super().let_go()
+
+    async def _turn(self) -> None:
+        pass
+
+    async def _ask_to_stop(self) -> None:
+        pass
+
+    def _testament(self, process: Process) -> tuple[int | None, str | None]:
+        return None, None
+
+
+class Companions:
+    """All companions of a home."""
+
+    def __init__(self, companions: Iterable[Companion], bench: Bench) -> None:
+        """Keep them; nothing is started before `open`."""
+        self.keepers = [CompanionKeeper(each, bench) for each in companions]
+        self._wait_s = {each.name: each.ready_s for each in companions}
+        self._bench = bench
+        self._since = bench.now()
+        self._ticking: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Start all of them at once."""
+        self._since = self._bench.now()
+        self._ticking = asyncio.create_task(count_silence(self._bench.now, lambda: self.keepers))
+        for keeper in self.keepers:
+            keeper.tell(lc.StartAsked())
+
+    async def ready(self) -> None:
+        """Wait until all work or have failed once, each at most its own time after `open`."""
+        for keeper in self.keepers:
+            left = self._since + self._wait_s[keeper.name] - self._bench.now()
+            await keeper.until(lambda _, one=keeper: one.settled, max(0.0, left))  # type: ignore[misc]
+
+    async def close(self) -> None:
+        """End all of them, and wait until they are gone."""
+        patience = self._bench.patience
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for keeper in self.keepers:
+            keeper.tell(lc.StopAsked())
+        for keeper in self.keepers:
+            await keeper.until(lambda life: life.state in _GONE, patience.stop_s + patience.abort_s)
+            keeper.let_go()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Tell how each is."""
+        return [
+            {
+                "name": keeper.name,
+                "state": keeper.life.state.value,
+                "pid": keeper.process.pid if keeper.process else None,
+                "restarts": keeper.life.restarts,
+                "error": keeper.life.error,
+            }
+            for keeper in self.keepers
+        ]
