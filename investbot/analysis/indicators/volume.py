@@ -38,9 +38,9 @@ class Obv:
 class Mfi:
     """Money flow index over `period` bars, 0..100: the share of money (typical price * volume) on rising bars.
 
-    A bar rises when its typical price (high + low + close) / 3 is above the one before; equal ones count for neither,
-    so the last bit of that sum matters. 0 where no money flowed. Source: G. Quong, A. Soudack, Stocks and Commodities
-    (1989); TA-Lib `MFI`.
+    A bar rises when its typical price (high + low + close) / 3 is above the one before; two that are equal but for the
+    last bits of a float count for neither. 0 where no money flowed. Source: G. Quong, A. Soudack, Stocks and
+    Commodities (1989); TA-Lib `MFI`.
     """
 
     period: int = 14

@@ -31,7 +31,8 @@ def markets(draw: st.DrawFn) -> Bars:
         start = max(1, level + opened)
         level = max(1, start + close)
         top, bottom = max(start, level) + abs(up), max(1, min(start, level) - abs(down))
-        bars.append(Bar(*(part * price / 100 for part in (start, top, bottom, level)), float(volume)))
+        prices = [part * price / 100 for part in (start, top, bottom, level)]
+        bars.append(Bar._make([*prices, float(volume)]))
     return columns(bars)
 
 
