@@ -10,9 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator
 
+from investbot.ports.notifier import Kind
+
 from investbot.config.fields import read_number
 
-KINDS = ("trades", "signals", "limits", "lifecycle", "errors", "daily", "weekly")
+KINDS = tuple(kind.value for kind in Kind)
 """What news can be sent about."""
 
 _SECRETS = frozenset({"apikey", "secret", "password", "privatekey", "token", "twofa", "authorization", "login", "uid"})

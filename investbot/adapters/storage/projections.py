@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -72,14 +72,18 @@ def rebuild(connection: Connection) -> None:
     project(connection, stored_events(connection))
 
 
-def stored_events(connection: Connection, after: int = 0, since: Millis | None = None) -> Iterator[Recorded]:
-    """Read events with seq > `after` and at >= `since`, oldest first, a thousand at a time.
+def stored_events(
+    connection: Connection, after: int = 0, since: Millis | None = None, kinds: Collection[str] = ()
+) -> Iterator[Recorded]:
+    """Read events with seq > `after` and at >= `since`, of some kinds or of all, oldest first, a thousand at a time.
 
     No read transaction stays open between two thousands: a slow reader never keeps the log from being folded in.
     """
     recent = "" if since is None else "AND at >= ?"
-    sql = f"SELECT seq, at, kind, body FROM events WHERE seq > ? {recent} ORDER BY seq LIMIT 1000"  # noqa: S608 - ours
-    bound = () if since is None else (since,)
+    chosen = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+    where = f"seq > ? {recent} {chosen}"
+    sql = f"SELECT seq, at, kind, body FROM events WHERE {where} ORDER BY seq LIMIT 1000"  # noqa: S608 - ours
+    bound = (*(() if since is None else (since,)), *kinds)
     while rows := connection.execute(sql, (after, *bound)).fetchall():
         for row in rows:
             yield read(row)

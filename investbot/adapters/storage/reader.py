@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -80,10 +80,16 @@ class SqlcipherReader:
             raise
         return cls(connection, path)
 
-    def events(self, after: int = 0, since: Millis | None = None) -> Iterator[Recorded]:
-        """Read events with seq > `after` and at >= `since` (milliseconds UTC), oldest first."""
+    def events(self, after: int = 0, since: Millis | None = None, kinds: Collection[str] = ()) -> Iterator[Recorded]:
+        """Read events with seq > `after` and at >= `since` (milliseconds UTC), of some kinds or all, oldest first."""
         with sqlcipher.translated(self._path):
-            yield from stored_events(self._open_connection(), after, since)
+            yield from stored_events(self._open_connection(), after, since, kinds)
+
+    def last_seq(self) -> int:
+        """Give the seq of the last event, 0 before the first."""
+        with sqlcipher.translated(self._path):
+            found: int = self._open_connection().execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+            return found
 
     def rows(self, table: str, since: Millis | None = None) -> list[Mapping[str, Any]]:
         """Read the rows of a projection, oldest first; money as decimal text, moments as milliseconds.
