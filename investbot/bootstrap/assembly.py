@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 
+from investbot.analysis.indicators import Declared
 from investbot.bootstrap.plugins import make_strategy
 from investbot.config.instance import InstanceConfig
 from investbot.config.profile import Profile
 from investbot.domain.market import Instrument
+from investbot.domain.signal import Signal
 from investbot.domain.states import Mode
 from investbot.engine.spec import EngineSpec
 from investbot.instance.heartbeat import Identity
-from investbot.strategies.api import Strategy
+from investbot.strategies.api import MarketView, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class NoOpinion:
+    """What stands for a strategy where only exits are wanted: it reads nothing and says nothing."""
+
+    name: ClassVar[str] = "no_opinion"
+    description: ClassVar[str] = "has no opinion"
+
+    @property
+    def warmup(self) -> int:
+        """Need no bars."""
+        return 0
+
+    def indicators(self) -> Mapping[str, Declared]:
+        """Read none."""
+        return {}
+
+    def confirm_indicators(self) -> Mapping[str, Declared]:
+        """Read none."""
+        return {}
+
+    def evaluate(self, view: MarketView) -> Signal | None:
+        """Say nothing."""
+        return None
 
 
 def engine_spec(

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from investbot.control.access import enterable
 from investbot.domain.errors import UnknownInstance, UsageError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -35,9 +36,9 @@ def write_beside(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def _private(folder: Path) -> None:
+def _private(folder: Path, mode: int = _FOLDER_MODE) -> None:
     folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-    folder.chmod(_FOLDER_MODE)
+    folder.chmod(mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,6 @@ class Home:
         )
 
     def ensure(self) -> None:
-        """Make the folders, mode 0700; OSError."""
+        """Make the folders, mode 0700, the way to the socket as open as it is; OSError."""
         for folder in (self.path, self.instances, self.profiles, self.run.path, self.market):
-            _private(folder)
+            _private(folder, enterable(folder) if folder in {self.path, self.run.path} and folder.is_dir() else 0o700)

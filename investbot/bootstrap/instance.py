@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class _Site:
     key: bytes
     clock: SystemClock
     redactor: Redactor
+    isolated: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +61,7 @@ def live(home: Path, name: str, key_fd: int) -> int:
     """Run instance `name` until it ends, its 32-byte data key in `key_fd`; return its exit code, its sentence told."""
     harden()
     try:
-        ending = run_foreground(home, name, read_key(key_fd))
+        ending = run_foreground(home, name, read_key(key_fd), isolated=True)
     except InvestBotError as error:
         ending = Ending.failed(name, error)
     if ending.exit_code:
@@ -68,10 +69,11 @@ def live(home: Path, name: str, key_fd: int) -> int:
     return ending.exit_code
 
 
-def run_foreground(home: Path, name: str, key: bytes) -> Ending:
+def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False) -> Ending:
     """Run instance `name` in this process until it ends; `key` is its 32-byte data key.
 
-    How it ended is also in its `exit.json`. UnknownInstance, and TryAgain when it runs already.
+    `isolated` restricts the process for good to what this instance needs. How it ended is also in its `exit.json`.
+    UnknownInstance, and TryAgain when it runs already.
     """
     from investbot.instance.runner import guarded
 
@@ -79,7 +81,7 @@ def run_foreground(home: Path, name: str, key: bytes) -> Ending:
     folder = place.existing(name)
     folder.ensure()
     clock = SystemClock()
-    site = _Site(place, folder, key, clock, Redactor([key]))
+    site = _Site(place, folder, key, clock, Redactor([key]), isolated)
     with InstanceLock(folder.lock, name):
         folder.exit.unlink(missing_ok=True)
         with last_words(folder.logs / "fault.log"), _log(site) as handler:
@@ -109,7 +111,7 @@ def flatten_stopped(home: Path, name: str, key: bytes, by: str = "operator") -> 
         return send(place.path, name, key, "flatten", by)
     site = _Site(place, folder, key, SystemClock(), Redactor([key]))
     with InstanceLock(folder.lock, name), _log(site, "investbot.instance"):
-        return asyncio.run(flatten(_parts(site, config), by))
+        return asyncio.run(flatten(_parts(site, config, opinions=False), by))
 
 
 def flatten_at_venue(home: Path, name: str, key: bytes, by: str) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def flatten_at_venue(home: Path, name: str, key: bytes, by: str) -> dict[str, An
     with InstanceLock(folder.lock, name), _log(site):
         if not has_begun(folder, key):
             return {"action": "flatten", "flat": True, "dust": {}, "events": []}
-        answer = asyncio.run(flatten(_parts(site, load_instance(folder.path)), by))
+        answer = asyncio.run(flatten(_parts(site, load_instance(folder.path), opinions=False), by))
         demand_none_left(name, lambda: ask_venue(place, name, key))
         return answer
 
@@ -148,10 +150,11 @@ def _work(site: _Site, handler: RotatingFile) -> Ending:
     return asyncio.run(Runner(_parts(site, config)).run())
 
 
-def _parts(site: _Site, config: InstanceConfig) -> Parts:
+def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Parts:
+    """Put an instance together; without `opinions` no strategy is loaded, which may be somebody else's code."""
     from investbot.adapters.scheduling.apscheduler import Scheduler
     from investbot.adapters.storage.ledger import SqlcipherLedger
-    from investbot.bootstrap.assembly import engine_spec, identity_of, strategy_of
+    from investbot.bootstrap.assembly import NoOpinion, engine_spec, identity_of, strategy_of
     from investbot.bootstrap.live import POLL_PAPER_S, POLL_S, at_venue
     from investbot.config.fleet import load_fleet
     from investbot.control.link import InstanceLink
@@ -160,15 +163,16 @@ def _parts(site: _Site, config: InstanceConfig) -> Parts:
 
     place, folder, clock = site.place, site.folder, site.clock
     namespace = f"{load_fleet(place.path).fleet.home_id}/{config.name}"
-    strategy = strategy_of(config, folder.path)
     ledger = SqlcipherLedger.open(folder.ledger, site.key)
     try:
+        isolation = _isolated(site, config)  # what others wrote is read in after this
+        strategy = strategy_of(config, folder.path) if opinions else NoOpinion()
         venue, make_market = _venue(site, config)
     except BaseException:
         ledger.close()
         raise
     return Parts(
-        identity=identity_of(config),
+        identity=replace(identity_of(config), isolation=isolation),
         clock=clock,
         venue=venue,
         ledger=ledger,
@@ -178,6 +182,15 @@ def _parts(site: _Site, config: InstanceConfig) -> Parts:
         make_jobs=lambda on_error: Scheduler(clock, on_error),
         poll_s=POLL_S if at_venue(config) else POLL_PAPER_S,
     )
+
+
+def _isolated(site: _Site, config: InstanceConfig) -> dict[str, str] | None:
+    """Restrict this process where it is to be; tell what of that is in force."""
+    if not site.isolated:
+        return None
+    from investbot.bootstrap.confinement import isolate
+
+    return isolate(site.place, site.folder, config, site.key).data()
 
 
 def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine], Market]]:
@@ -233,9 +246,12 @@ def _bounds(config: InstanceConfig) -> Bounds:
 
 def _record(folder: InstanceHome, ending: Ending, clock: SystemClock) -> None:
     """Leave word of how it ended; a disk that takes no word must not change how it ended."""
-    body = ending.record(clock.now(), os.getpid(), start_time())
+    body = json.dumps(ending.record(clock.now(), os.getpid(), start_time())).encode() + b"\n"
     try:
-        write_beside(folder.exit, json.dumps(body).encode() + b"\n")
+        if folder.exit.exists():  # an isolated process can make no file beside it
+            folder.exit.write_bytes(body)
+        else:
+            write_beside(folder.exit, body)
     except OSError as error:
         logging.getLogger("investbot.instance").warning("exit_not_written", extra={"fields": {"why": error.strerror}})
 

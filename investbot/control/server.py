@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from investbot.control import codec
-from investbot.control.address import reachable, socket_path
+from investbot.control.access import Access, enterable
+from investbot.control.address import listen, socket_path
 from investbot.control.connection import Connection
+from investbot.control.identity import is_instance
 from investbot.control.messages import Hello, NoArgs, Request, parse, parse_args
 from investbot.domain.errors import AlreadyExists, InvestBotError, VaultError
 
@@ -44,7 +46,7 @@ class HomeLock:
         """Take the lock; AlreadyExists when another supervisor has it."""
         folder = home / "run"
         folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
+        folder.chmod(enterable(folder))
         self._handle = os.open(folder / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,21 +62,34 @@ class HomeLock:
 
 
 class ControlServer:
-    """Listens at `run/supervisor.sock` (0600) for the processes of one user id; the caller holds the HomeLock."""
+    """Listens at `run/supervisor.sock` for those who have access; the caller holds the HomeLock."""
 
-    def __init__(self, home: Path, desk: Desk, *, owner_uid: int | None = None) -> None:
-        """Serve `home` for `owner_uid`, by default the user of this process."""
+    def __init__(self, home: Path, desk: Desk, *, owner_uid: int | None = None, access: Access | None = None) -> None:
+        """Serve `home` for whoever has `access`: by default `owner_uid` alone, the user of this process."""
+        self._home = home
         self._path = socket_path(home)
         self._desk = desk
-        self._owner_uid = os.getuid() if owner_uid is None else owner_uid
+        self._access = access or Access(os.getuid() if owner_uid is None else owner_uid)
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
         self._replies: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Listen; a socket file left behind by a dead supervisor is replaced (the HomeLock says that it is dead)."""
-        listening = await asyncio.to_thread(_listen, self._path)
+        """Listen; a socket file left behind by a dead supervisor is replaced (the HomeLock says that it is dead).
+
+        ConfigError where those who have access cannot be given it.
+        """
+        listening = await asyncio.to_thread(self._listen)
         self._server = await asyncio.start_unix_server(self._welcome, sock=listening, limit=codec.MAX_LINE)
+
+    def _listen(self) -> socket.socket:
+        listening = listen(self._path)
+        try:
+            self._access.open_way(self._home, self._path)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
 
     async def close(self, grace_s: float = 2.0) -> None:
         """Stop listening, let answers that are due go out, end every conversation; safe to call twice.
@@ -106,16 +121,17 @@ class ControlServer:
             await connection.close()
 
     async def _talk(self, connection: Connection) -> None:
-        if connection.peer.uid != self._owner_uid:
-            await self._turn_away(
-                connection,
-                "connect",
-                VaultError("This supervisor belongs to another user; run the command as its user."),
-            )
+        peer = connection.peer
+        try:
+            self._access.demand(peer, "ping")
+        except InvestBotError as error:
+            await self._turn_away(connection, "connect", error)
             return
         try:
             first = await connection.receive()
             if first is not None and "hello" in first:
+                if peer.uid != self._access.owner:
+                    raise VaultError(f"Process {peer.pid} is not of the owner of this home and no instance of it.")
                 await self._desk.attend(connection, parse(Hello, first))
                 return
             await self._serve(connection, first)
@@ -158,18 +174,14 @@ class ControlServer:
                 raise
 
     async def _understood(self, connection: Connection, request: Request) -> NoArgs:
-        """Read the arguments; what is not understood is noted and refused."""
+        """Read the arguments; what is not understood or not allowed is noted and refused."""
+        peer = connection.peer
         try:
+            self._access.demand(peer, request.verb)
+            # Looked at for each request: a command may become an instance with its connection still open.
+            if await asyncio.to_thread(is_instance, peer.pid):
+                raise VaultError(f"Process {peer.pid} is an instance: it may tell of itself, and give no commands.")
             return parse_args(request)
         except InvestBotError as error:
             await self._desk.refused(connection, request.verb, error)
             raise
-
-
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    with reachable(path) as name:
-        listening.bind(name)
-    path.chmod(0o600)
-    return listening

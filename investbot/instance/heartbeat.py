@@ -16,6 +16,10 @@ BEAT_S = 1.0
 """Seconds between two heartbeats."""
 
 _KIB_A_MIB = 1024
+_ROLLUP = Path("/proc/self/smaps_rollup")
+_LONGEST = 1 << 14
+_opened: dict[int, int] = {}
+"""The descriptor of its own figures, by the process that opened it."""
 _EMPTY: Mapping[str, Any] = {
     "capital": None,
     "equity": None,
@@ -60,6 +64,7 @@ class Identity:
     timeframe: str
     strategy: str
     profile: str
+    isolation: Mapping[str, str] | None = None
 
     def row(self) -> dict[str, Any]:
         """Give the first keys of a status row."""
@@ -72,6 +77,7 @@ class Identity:
             "timeframe": self.timeframe,
             "strategy": self.strategy,
             "profile": self.profile,
+            "isolation": None if self.isolation is None else dict(self.isolation),
         }
 
 
@@ -124,11 +130,20 @@ def status_row(
     )
 
 
-def memory_mb(rollup: Path = Path("/proc/self/smaps_rollup")) -> tuple[float | None, float | None]:
+def memory_mb(rollup: Path = _ROLLUP) -> tuple[float | None, float | None]:
     """Tell resident and proportional memory of this process in MiB (proc(5)); None where the kernel does not say."""
     try:
-        lines = rollup.read_text(encoding="ascii").splitlines()
+        told = _own_rollup() if rollup == _ROLLUP else rollup.read_bytes()
     except OSError:
         return None, None
+    lines = told.decode("ascii").splitlines()
     kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines[1:])}
     return tuple(round(kib[name] / _KIB_A_MIB, 1) if name in kib else None for name in ("Rss", "Pss"))  # type: ignore[return-value]
+
+
+def _own_rollup() -> bytes:
+    """Read through a descriptor that stays open: a process that is isolated by then could not open the file again."""
+    process = os.getpid()
+    if process not in _opened:
+        _opened[process] = os.open(_ROLLUP, os.O_RDONLY | os.O_CLOEXEC)
+    return os.pread(_opened[process], _LONGEST, 0)

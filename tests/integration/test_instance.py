@@ -186,7 +186,7 @@ def test_a_second_process_is_refused_while_the_first_lives(home: Home, candles: 
         assert code == 75
         assert said == f"alpha is already running (pid {first.pid}); `investbot stop alpha` ends it.\n"
         assert first.poll() is None
-        assert not alpha.exit.exists()
+        assert not alpha.exit.read_bytes()
     assert run_to_end(home, "alpha", bytes(32))[0] == 74
 
 

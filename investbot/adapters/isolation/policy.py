@@ -81,24 +81,23 @@ def switched_off() -> Report:
     return Report(dict.fromkeys(map(str, Layer), OFF))
 
 
-def apart(paths: Iterable[Path], private: Path) -> list[Path]:
-    """Give folders that are there without what is `private` in them: a folder around it is given by its parts.
+def apart(paths: Iterable[Path], private: Path, program: Iterable[Path] = ()) -> list[Path]:
+    """Give files and folders that are there without what is `private` in them: a folder around it by its parts.
 
-    The paths are resolved; a path inside of what is private is left out.
+    What lies inside of the private folder is left out, but for what belongs to the `program`. All paths are resolved.
     """
-    found: dict[Path, None] = {}
     kept = private.resolve()
+    own = [each.resolve() for each in program]
+    found: dict[Path, None] = {}
     for path in paths:
         real = path.resolve()
-        if real.exists() and not real.is_relative_to(kept):
-            found |= dict.fromkeys(_around(real, kept))
+        if not real.is_relative_to(kept) or any(real.is_relative_to(each) for each in own):
+            found |= dict.fromkeys(_around(real, kept) if real.exists() else ())
     return list(found)
 
 
 def _around(path: Path, private: Path) -> list[Path]:
     if not private.is_relative_to(path):
         return [path]
-    parts = [part.resolve() for part in sorted(path.iterdir())]
-    return [
-        each for part in parts if part.exists() and not part.is_relative_to(private) for each in _around(part, private)
-    ]
+    parts = [] if path == private else [part.resolve() for part in sorted(path.iterdir())]
+    return [each for part in parts if not part.is_relative_to(private) for each in _around(part, private)]
