@@ -10,11 +10,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from decimal import Decimal
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from investbot.bootstrap.installed import entry_points
 from investbot.domain.errors import ConfigError
 from investbot.strategies.api import Strategy, check_parameters
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.instruments import InstrumentRules
+from investbot.bootstrap.installed import entry_points
 from investbot.config.profile import Profile
 from investbot.domain.states import Mode
 from investbot.ports.clock import Clock

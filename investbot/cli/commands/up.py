@@ -28,6 +28,9 @@ def up(
     context: typer.Context,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="In the background; returns once it answers.")] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Start what ran before the last down.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A fresh interpreter for each instance: slower, three times the memory.")
+    ] = False,
 ) -> int:
     """Run the supervisor, in the foreground until Ctrl-C or `investbot down`, or as a daemon.
 
@@ -41,7 +44,7 @@ def up(
 
     if detach:
         with session.output.working("Starting the supervisor …"):
-            pid = host.detach(home.path, passphrase, restore=restore)
+            pid = host.detach(home.path, passphrase, restore=restore, fork=not plain)
         if session.output.is_json:
             session.output.value({"pid": pid, "home": str(home.path)})
         session.output.say(f"The supervisor of {home.path} is up (pid {pid}).")
@@ -53,7 +56,8 @@ def up(
     def ready() -> None:
         session.output.say(f"The supervisor of {home.path} is up (pid {os.getpid()}); Ctrl-C ends it.")
 
-    return session.output.lines(host.run_supervisor(home.path, passphrase, restore=restore, ready=ready))
+    lines = host.run_supervisor(home.path, passphrase, restore=restore, ready=ready, fork=not plain)
+    return session.output.lines(lines)
 
 
 def down(context: typer.Context, yes: Yes = False) -> int:
