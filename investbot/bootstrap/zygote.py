@@ -23,14 +23,17 @@ from investbot.supervisor.zygote import Nursery, serve
 
 MODULE = "investbot.bootstrap.zygote"
 MODULES = (
+    "apscheduler.executors.asyncio",
     "investbot.adapters.scheduling.apscheduler",
     "investbot.adapters.storage.ledger",
+    "investbot.adapters.venues.ccxt.ports",
     "investbot.adapters.venues.ccxt.trading",
     "investbot.adapters.venues.ccxt.venue",
     "investbot.adapters.venues.fed",
     "investbot.adapters.venues.replay",
     "investbot.adapters.venues.synthetic",
     "investbot.bootstrap.assembly",
+    "investbot.bootstrap.confinement",
     "investbot.bootstrap.instance",
     "investbot.bootstrap.live",
     "investbot.bootstrap.venues",
@@ -70,6 +73,11 @@ def read_in() -> None:
     gc.disable()
     for name in MODULES:
         importlib.import_module(name)
+    from investbot.adapters.venues.ccxt.capabilities import known_exchanges
+    from investbot.bootstrap.plugins import strategy_names
+    from investbot.bootstrap.venues import venue_names
+
+    known_exchanges(), strategy_names(), venue_names()  # tables that are kept once they were read
     _settle()
 
 
