@@ -12,7 +12,7 @@ from investbot.domain.market import DAY
 from investbot.domain.order import DONE, OrderState, Role, Side
 from investbot.domain.signal import Direction
 from investbot.domain.states import TradingState
-from investbot.engine.orders import IN_DOUBT, NO_STOPS
+from investbot.engine.orders import IN_DOUBT, NO_STOPS, is_refusal
 from investbot.engine.state import Ended, EngineState, Holding, OpenOrder
 
 ZERO = Decimal(0)
@@ -74,7 +74,7 @@ def _changed(state: EngineState, event: e.OrderChanged) -> None:
     open_order.venue_order_id = event.venue_order_id or open_order.venue_order_id
     if event.state in DONE:
         holding = _holding(state, open_order.order.plan_id)
-        if event.state is OrderState.REJECTED and open_order.order.role is Role.STOP:
+        if is_refusal(event) and open_order.order.role is Role.STOP:
             holding.stop_refused = True
             holding.stop_kept = event.reason == NO_STOPS
         _forget(state, open_order)

@@ -13,7 +13,7 @@ from typing import Any
 from investbot.domain import events as e
 from investbot.domain import facts as f
 from investbot.domain.market import DAY, Candle, Millis, Quality
-from investbot.domain.order import DONE, Fill, OrderReport, OrderState
+from investbot.domain.order import DONE, Fill, OrderReport
 from investbot.domain.signal import Direction, Signal
 from investbot.domain.states import TradingState
 from investbot.engine import entries, exits, kept, operator, orders, watch
@@ -210,8 +210,10 @@ class Engine:
                 self._on_tick(fact)
             case _:
                 self._emit_all(operator.conclude(self.state, self.spec, fact))
-                for plan_id in list(self.state.holdings):
-                    self._settle(plan_id, fact.at)
+                for holding in list(self.state.holdings.values()):
+                    # A stop that was refused is asked for again at the next candle: not as often as one compares.
+                    if holding.closing or not (holding.stop_refused and isinstance(fact, f.Reconciled)):
+                        self._settle(holding.plan.plan_id, fact.at)
                 self._watch(fact.at)
 
     def _on_reports(self, reports: Sequence[Fill | OrderReport]) -> None:
@@ -235,17 +237,14 @@ class Engine:
         return event.plan_id
 
     def _on_report(self, report: OrderReport) -> str | None:
-        """Note what became of an order; give its plan where that needs attention now.
-
-        A refused order does not: asking again at once would be refused again, so its plan waits for the next candle.
-        """
+        """Note what became of an order; give its plan where that needs attention now."""
         event = orders.changed(self.state, report)
         if event is None:
             return None
         plan_id = orders.plan_of(self.state, report.order_id)
         self._emit(event)
         self._emit_all(orders.taken_up(self.state, event, self.spec.risk.max_open_positions))
-        return plan_id if event.state in DONE and event.state is not OrderState.REJECTED else None
+        return plan_id if event.state in DONE and not orders.is_refusal(event) else None
 
     def _on_alert(self, alert: f.Alert) -> None:
         candle = self._tracks[alert.symbol].last if alert.symbol in self._tracks else None

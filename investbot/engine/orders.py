@@ -98,6 +98,11 @@ def can_surface(state: EngineState, order_id: str) -> bool:
     return ended.abandoned is not None or ended.open_order.order.plan_id in state.holdings
 
 
+def is_refusal(event: OrderChanged) -> bool:
+    """Tell whether the venue refused: asking again at once would be refused again, so that waits for a candle."""
+    return event.state is OrderState.REJECTED and event.reason not in IN_DOUBT
+
+
 def plan_of(state: EngineState, order_id: str) -> str:
     """Give the plan of an order that is open, or that counted as done and can surface."""
     open_order = state.orders.get(order_id) or state.ended[order_id].open_order

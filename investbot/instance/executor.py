@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from investbot.domain.errors import AuthFailed, VenueError
+from investbot.domain.events import OrderFilled
 from investbot.domain.facts import Fact
 from investbot.domain.market import Instrument, Millis
 from investbot.domain.order import Order, OrderState
@@ -18,9 +19,11 @@ from investbot.instance.order_keeper import OrderKeeper
 from investbot.instance.own_orders import OwnOrder
 from investbot.instance.patience import Pace, Waits
 from investbot.instance.reconciling import Reconciler
+from investbot.instance.surfacing import Surfacing
 from investbot.ports.trading import TradingVenue
 
 _LOG = logging.getLogger("investbot.instance")
+Past = tuple[Order, str | None] | OrderFilled
 _ACCEPTED = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTLY_FILLED})
 _BROKEN_S = 5.0
 """Seconds before work that an unforeseen error broke off is taken up again."""
@@ -39,8 +42,10 @@ class Executor:
         waits: Waits | None = None,
     ) -> None:
         self.floor = Floor(engine, venue, now, tell, pace or Pace(), waits or Waits())
-        self._listener = Listener(self.floor)
-        self._reconciler = Reconciler(self.floor)
+        surfacing = Surfacing(self.floor)
+        self._listener = Listener(self.floor, surfacing)
+        self._reconciler = Reconciler(self.floor, surfacing)
+        self.floor.look_after = self._keep
         self._tasks: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
         self._closed = False
@@ -68,19 +73,23 @@ class Executor:
     # ---- its own life ------------------------------------------------------------------------------------------
 
     async def recover(
-        self, instruments: Mapping[str, Instrument], recent: Iterable[Order], sent: Mapping[str, Millis]
+        self, instruments: Mapping[str, Instrument], recent: Iterable[Past], sent: Mapping[str, Millis]
     ) -> None:
         """Connect, and find out about every order an earlier process may have sent, before anything else is done.
 
-        `recent` are orders made lately, which are ours although they are done; `sent` tells when orders (by id) were
-        sent, in venue time (milliseconds). Returns once all is known, or when
+        `recent` are orders made lately, which are ours although they are done, each with the venue's id of it where
+        that was told, and fills that were booked; `sent` tells when orders (by id) were sent, in venue time
+        (milliseconds). Returns once all is known, or when
         the key is refused although something is held: then it goes on in the background. AuthFailed when nothing
         is held; DataError, ConfigError for settings no patience helps with.
         """
         floor = self.floor
         await self._connect_once(instruments)
-        for order in recent:
-            floor.orders.remember(order)
+        for past in recent:
+            if isinstance(past, OrderFilled):
+                floor.orders.book(past.symbol, past.trade_id, past.at)
+            else:
+                floor.orders.remember(*past)
         for known in floor.engine.state.orders.values():
             order_id = known.order.order_id
             self._unknown.add(order_id)

@@ -42,6 +42,8 @@ class Floor:
         self._tell = tell
         self.troubles = Troubles(engine.state, self.tell, now, pace.monotonic, waits.lost_s)
         self.reconcile_soon: Callable[[], None] = self.turns.stir
+        self.look_after: Callable[[OwnOrder], None] = self.orders.add
+        """Sees an order through."""
 
     @property
     def absent_s(self) -> float:
@@ -55,6 +57,10 @@ class Floor:
 
     def report(self, own: OwnOrder, reports: Sequence[Fill | OrderReport]) -> None:
         """Tell the engine of one order, and whoever waits for it that it may be done."""
+        self.orders.remember(own.order, own.venue_order_id)
+        for report in reports:
+            if isinstance(report, Fill):
+                self.orders.book(report.symbol, report.trade_id, report.at)
         self.tell(*reports)
         if own.done:
             own.news.set()

@@ -9,6 +9,7 @@ from investbot.domain.order import Fill
 from investbot.instance.floor import Floor
 from investbot.instance.own_orders import OwnOrder
 from investbot.instance.patience import Pauses
+from investbot.instance.surfacing import Surfacing
 from investbot.ports.trading import VenueOrder
 
 _AGAIN_S, _MOST_S = 5.0, 60.0
@@ -18,8 +19,9 @@ _AGAIN_S, _MOST_S = 5.0, 60.0
 class Listener:
     """Wakes the keepers of orders that something has happened to; books fills that the stream tells whole."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, surfacing: Surfacing) -> None:
         self._floor = floor
+        self._surfacing = surfacing
         self.streaming = False
         """Whether the stream was heard since it last broke."""
 
@@ -49,7 +51,11 @@ class Listener:
             await floor.pace.sleep(waits.calm_poll_s if self.streaming else waits.poll_s)
             for symbol in sorted({own.order.symbol for own in self._resting()}):
                 rows = await floor.ask(lambda name=symbol: floor.venue.open_orders(name))  # type: ignore[misc]
-                told = {row.client_order_id: row.filled for row in rows}
+                told = {}
+                for row in rows:
+                    own = floor.orders.of(symbol, row.client_order_id, row.venue_order_id)
+                    if own is not None:
+                        told[own.order.client_order_id] = row.filled
                 self.wake(
                     [
                         own
@@ -67,16 +73,19 @@ class Listener:
         fills: dict[str, list[Fill]] = {}
         for item in items:
             if isinstance(item, Fill):
-                if floor.orders.of_client(item.order_id) is not None:
+                own = floor.orders.of(item.symbol, item.order_id, None)
+                if own is not None:
                     fills.setdefault(item.order_id, []).append(item)
                 elif not item.order_id:
                     self.wake([each for each in self._resting() if each.order.symbol == item.symbol])
             else:
-                own = floor.orders.of_client(item.client_order_id)
+                own = floor.orders.of(item.symbol, item.client_order_id, item.venue_order_id)
                 if own is not None:
                     self.wake([own])
+            if own is None and self._surfacing.is_news(item):
+                floor.reconcile_soon()
         for client_order_id, together in fills.items():
-            own = floor.orders.of_client(client_order_id)
+            own = floor.orders.of(together[0].symbol, client_order_id, None)
             if own is not None:
                 floor.report(own, own.take(together))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from investbot.domain.events import CancelRequested, Event, OrderChanged, OrderPlaced
+from investbot.domain.events import CancelRequested, Event, OrderChanged, OrderFilled, OrderPlaced
 from investbot.domain.facts import Fact
 from investbot.domain.market import Candle, Instrument, Millis
 from investbot.domain.order import Fill, Order, OrderReport, OrderState
 from investbot.engine.engine import Engine
-from investbot.instance.executor import Executor
+from investbot.instance.executor import Executor, Past
 from investbot.instance.patience import Pace, Waits
 from investbot.ports.ledger import Ledger
 from investbot.ports.trading import TradingVenue
@@ -72,13 +72,20 @@ class LiveMarket:
 
     async def recover(self, instruments: Mapping[str, Instrument], ledger: Ledger, last: int) -> None:
         """See `Executor.recover`; `last` is the ledger's last seq."""
-        recent: list[Order] = []
+        recent: list[Past] = []
+        placed: dict[str, Order] = {}
         sent: dict[str, Millis] = {}
         for event in (recorded.event for recorded in ledger.events(max(0, last - _RECENT))):
             if isinstance(event, OrderPlaced):
-                recent.append(event.order)
-            elif isinstance(event, OrderChanged) and event.state in _IN_DOUBT:
-                sent[event.order_id] = event.at
+                placed[event.order.order_id] = event.order
+                recent.append((event.order, None))
+            elif isinstance(event, OrderFilled):
+                recent.append(event)
+            elif isinstance(event, OrderChanged):
+                if event.state in _IN_DOUBT:
+                    sent[event.order_id] = event.at
+                if event.venue_order_id and event.order_id in placed:
+                    recent.append((placed[event.order_id], event.venue_order_id))
         await self.executor.recover(instruments, recent, sent)
 
     def _tell(self, facts: Sequence[Fact]) -> None:

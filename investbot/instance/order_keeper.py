@@ -10,6 +10,7 @@ from decimal import Decimal
 from investbot.domain.errors import AuthFailed, OrderRejected, RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import DAY, HOUR, MINUTE, Millis
 from investbot.domain.order import DONE, Fill, OrderReport, OrderState, OrderType, Side, TimeInForce
+from investbot.engine.orders import GONE, NEVER_ACCEPTED, NO_STOPS
 from investbot.instance.floor import Floor
 from investbot.instance.own_orders import OwnOrder
 from investbot.instance.patience import Pauses
@@ -24,7 +25,6 @@ _MARGINS = (MINUTE, HOUR, DAY)
 """How long before an order was decided its fills are looked for, in milliseconds, look by look: clocks differ."""
 _LATE_LOOKS, _LATE_S = 2, 0.25
 """Looks, and seconds between the first and the last, at an order that was sent long before this process began."""
-NEVER_ACCEPTED = "never accepted"
 
 
 class OrderKeeper:
@@ -41,7 +41,7 @@ class OrderKeeper:
         own = self._own
         if own.accepted:
             await self._look()
-        elif own.sent:
+        elif own.tried:
             await self._find()
         else:
             await self._send()
@@ -67,6 +67,7 @@ class OrderKeeper:
                 continue
             if not own.sent and not await self._recorded():
                 continue
+            own.tried = True
             try:
                 report = await self._venue.submit(self._order)
             except OrderRejected as error:
@@ -76,6 +77,7 @@ class OrderKeeper:
                     floor.reconcile_soon()
                 return
             except (VenueUnavailable, RateLimited, AuthFailed) as error:
+                own.tried = False  # it certainly did not arrive
                 pause = floor.failed(error, pauses)
                 if not await self._patience_left(began_s, pause, f"not sent: {error}"):
                     return
@@ -94,8 +96,11 @@ class OrderKeeper:
 
         So an order that is only intended in the ledger of the next start was certainly never sent.
         """
-        own = self._own
-        self._say(OrderState.SENT)
+        own, known = self._own, self._floor.engine.state.orders.get(self._order.order_id)
+        if known is not None and known.state is not OrderState.INTENDED:
+            own.recorded()  # an earlier try said so, and was broken off before it could go on
+        else:
+            self._say(OrderState.SENT)
         await self._floor.turns.until(lambda: own.sent or own.cancel_wanted)
         return own.sent
 
@@ -127,7 +132,7 @@ class OrderKeeper:
         elif order.side is Side.SELL and order.quantity > held:
             self._end(OrderState.CANCELLED, f"only {held} is held")
         elif order.type is OrderType.STOP and not (told.stop_market or told.stop_limit):
-            self._end(OrderState.REJECTED, "the venue keeps no stops")
+            self._end(OrderState.REJECTED, NO_STOPS)
         return not own.done
 
     async def _patience_left(self, began_s: float, pause_s: float, reason: str) -> bool:
@@ -188,7 +193,7 @@ class OrderKeeper:
         if self._own.done:
             return
         if self._own.accepted or self._own.filled:
-            self._end(OrderState.CANCELLED, "the venue does not know it any more")
+            self._end(OrderState.CANCELLED, GONE)
         else:
             self._end(OrderState.REJECTED, NEVER_ACCEPTED)
         self._floor.reconcile_soon()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
 from investbot.domain.market import Millis
 from investbot.domain.order import Fill, Order, OrderState, Role
@@ -19,8 +20,9 @@ KEPT = 4096
 class OwnOrder:
     """One order until it is done.
 
-    `filled` (base) and `trades` are what the engine has booked or was told; `sent` says that the venue may know the
-    order, `accepted` that it is known to have had it; `busy` that something is being done about it right now. `late`
+    `filled` (base) and `trades` are what the engine has booked or was told; `sent` says that the ledger says SENT,
+    `tried` that the venue may have heard of the order, `accepted` that it is known to have had it; `busy` that
+    something is being done about it right now. `late`
     orders were decided by an earlier process; `sent_at` (venue time, milliseconds) is when that process sent them.
     """
 
@@ -29,6 +31,7 @@ class OwnOrder:
     filled: Decimal = Decimal(0)
     trades: set[str] = field(default_factory=set)
     sent: bool = False
+    tried: bool = False
     accepted: bool = False
     cancel_wanted: bool = False
     busy: bool = True
@@ -46,10 +49,26 @@ class OwnOrder:
             known.filled,
             set(known.trades),
             sent=known.state is not OrderState.INTENDED,
+            tried=known.state is not OrderState.INTENDED,
             accepted=accepted,
             cancel_wanted=known.cancel_asked,
             late=True,
             sent_at=sent_at,
+        )
+
+    @classmethod
+    def surfaced(cls, known: OpenOrder, venue_order_id: str | None) -> OwnOrder:
+        """Take an order up again that counted as done: what is still open of it is withdrawn, what filled is booked."""
+        return cls(
+            known.order,
+            venue_order_id or known.venue_order_id,
+            known.filled,
+            set(known.trades),
+            sent=True,
+            tried=True,
+            accepted=True,
+            cancel_wanted=True,
+            late=True,
         )
 
     @property
@@ -69,7 +88,7 @@ class OwnOrder:
         return fresh
 
     def recorded(self) -> None:
-        """Take note that the ledger says SENT: from now on the venue may know the order."""
+        """Take note that the ledger says SENT: from now on the venue may hear of the order."""
         self.sent = True
 
     def withdraw(self) -> None:
@@ -84,24 +103,46 @@ class OwnOrders:
     def __init__(self) -> None:
         self.open: dict[str, OwnOrder] = {}
         """By order id, oldest first."""
+        self.booked: dict[tuple[str, str], None] = {}
+        """Symbol and venue's trade id of the newest fills that the engine was told, oldest first."""
         self._made: dict[str, Order] = {}
+        self._at_venue: dict[tuple[str, str], Order] = {}
+        self._since: dict[str, Millis] = {}
 
-    def remember(self, order: Order) -> None:
-        """Count an order as ours, by its client order id."""
+    def remember(self, order: Order, venue_order_id: str | None = None) -> None:
+        """Count an order as ours, by its client order id and by the venue's."""
         self._made[order.client_order_id] = order
-        if len(self._made) > KEPT:
-            del self._made[next(iter(self._made))]
+        self._since.setdefault(order.symbol, order.placed_at)
+        _bound(self._made)
+        if venue_order_id:
+            self._at_venue[order.symbol, venue_order_id] = order
+            _bound(self._at_venue)
+
+    def book(self, symbol: str, trade_id: str, at: Millis) -> None:
+        """Note a fill that the engine was told; `at` in milliseconds UTC."""
+        self.booked[symbol, trade_id] = None
+        self._since[symbol] = max(at, self._since.get(symbol, at))
+        _bound(self.booked)
+
+    def since(self, symbol: str) -> Millis | None:
+        """Tell when the newest fill of ours was (or the first order decided), None when there was none."""
+        return self._since.get(symbol)
 
     def add(self, own: OwnOrder) -> None:
         """Look after an order from now on."""
-        self.remember(own.order)
+        self.remember(own.order, own.venue_order_id)
         self.open[own.order.order_id] = own
 
-    def made(self, client_order_id: str) -> Order | None:
-        """Give the order of that client id if it is ours."""
-        return self._made.get(client_order_id)
+    def owner(self, symbol: str, client_order_id: str, venue_order_id: str | None) -> Order | None:
+        """Give the order of ours that a venue tells of, by either of its ids; None when it is somebody else's."""
+        return self._made.get(client_order_id) or self._at_venue.get((symbol, venue_order_id or ""))
 
-    def of_client(self, client_order_id: str) -> OwnOrder | None:
-        """Give the order of that client id if it is ours and not done."""
-        order = self._made.get(client_order_id)
+    def of(self, symbol: str, client_order_id: str, venue_order_id: str | None) -> OwnOrder | None:
+        """Give that order if it is not done."""
+        order = self.owner(symbol, client_order_id, venue_order_id)
         return None if order is None else self.open.get(order.order_id)
+
+
+def _bound(remembered: dict[Any, Any]) -> None:
+    if len(remembered) > KEPT:
+        del remembered[next(iter(remembered))]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from investbot.domain.facts import Reconciled
 from investbot.engine.reconcile import differences
 from investbot.instance.floor import Floor
+from investbot.instance.surfacing import Surfacing
 
 _LOG = logging.getLogger("investbot.instance")
 _LOOKS = 3
@@ -22,9 +23,11 @@ _SPACING_S = 5.0
 class Reconciler:
     """Compares, and tells the engine what does not agree; other people's orders are never touched or counted."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, surfacing: Surfacing) -> None:
         self._floor = floor
+        self._surfacing = surfacing
         self._asked = asyncio.Event()
+        self._turn = asyncio.Lock()
         self.rounds = 0
         """How many comparisons have come to an end."""
         self.found: tuple[str, ...] = ()
@@ -41,6 +44,10 @@ class Reconciler:
 
     async def once(self) -> None:
         """Compare until both agree or all looks found a difference; tell the engine, which settles all its plans."""
+        async with self._turn:
+            await self._once()
+
+    async def _once(self) -> None:
         floor = self._floor
         self._asked.clear()
         between_s = max(_BETWEEN_S, floor.venue.capabilities.read_lag_ms / 1000)
@@ -48,7 +55,7 @@ class Reconciler:
         for look in range(_LOOKS):
             if look:
                 await floor.pace.sleep(between_s)
-            found = await self._compare(withdraw=look > 0)
+            found = await self._compare(patient=look > 0)
             if not found:
                 break
             for own in list(floor.orders.open.values()):
@@ -60,19 +67,23 @@ class Reconciler:
         self.rounds += 1
         floor.tell(Reconciled(floor.now(), found))
 
-    async def _compare(self, *, withdraw: bool) -> tuple[str, ...]:
+    async def _compare(self, *, patient: bool) -> tuple[str, ...]:
+        """Say what does not agree now; what only the first look finds may be on its way."""
         floor = self._floor
         venue, orders = floor.venue, floor.orders
         resting: set[str] = set()
         for symbol in floor.engine.spec.instruments:
             for row in await floor.ask(lambda name=symbol: venue.open_orders(name)):  # type: ignore[misc]
-                order = orders.made(row.client_order_id)
+                order = orders.owner(symbol, row.client_order_id, row.venue_order_id)
                 if order is None:
                     continue
-                resting.add(row.client_order_id)
-                if withdraw and orders.of_client(row.client_order_id) is None:
+                resting.add(order.client_order_id)
+                if order.order_id in orders.open or not patient:
+                    continue
+                if not self._surfacing.take_up(order, row.venue_order_id, row.filled):
                     _LOG.error("stray_order", extra={"fields": {"order_id": order.order_id}})
                     await floor.ask(lambda gone=order, name=row.venue_order_id: venue.cancel(gone, name))  # type: ignore[misc]
         balances = await floor.ask(venue.balances)
         totals: dict[str, Decimal] = {name: each.free + each.locked for name, each in balances.items()}
-        return differences(floor.engine.state, resting, totals)
+        missing = await self._surfacing.look(patient=patient)
+        return (*differences(floor.engine.state, resting, totals), *missing)

@@ -573,8 +573,8 @@ async def test_orders_are_ours_for_long_but_not_for_ever(host: LiveHost, monkeyp
     orders, order = host.market.executor.floor.orders, host.of(e.OrderPlaced)[0].order
     for number in range(2):
         orders.remember(replace(order, client_order_id=f"ib{number}"))
-    assert orders.made(order.client_order_id) is None
-    assert orders.made("ib0") == replace(order, client_order_id="ib0")
+    assert orders.owner(SYMBOL, order.client_order_id, None) is None
+    assert orders.owner(SYMBOL, "ib0", None) == replace(order, client_order_id="ib0")
 
 
 async def test_a_fill_without_a_name_wakes_what_rests_in_its_symbol(host: LiveHost) -> None:
