@@ -7,11 +7,14 @@ from typing import Any
 
 from investbot.analysis import indicators as i
 from investbot.analysis.analyser import Analyser
+from investbot.analysis.candles import CandleLayers, CandlePatterns
 
 ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "adx": i.Adx(),
     "atr": i.Atr(),
     "bollinger": i.Bollinger(),
+    "candles.layers": CandleLayers(),
+    "candles.patterns": CandlePatterns(),
     "cci": i.Cci(),
     "cmf": i.Cmf(),
     "donchian": i.Donchian(),

@@ -22,6 +22,7 @@ _FEEDS: dict[str, Callable[[Callable[..., Any]], Callable[[Bar, Millis], Any]]] 
     "hl": lambda step: lambda bar, _closed_at: step(bar.high, bar.low),
     "hlc": lambda step: lambda bar, _closed_at: step(bar.high, bar.low, bar.close),
     "cv": lambda step: lambda bar, _closed_at: step(bar.close, bar.volume),
+    "v": lambda step: lambda bar, _closed_at: step(bar.volume),
     "hlcv": lambda step: lambda bar, _closed_at: step(bar.high, bar.low, bar.close, bar.volume),
 }
 

@@ -1,0 +1,88 @@
+"""The patterns of a candle as readings, weighed by its other layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from investbot.analysis.analyser import Bars, Stream
+from investbot.analysis.candles.layers import CandleLayers
+from investbot.analysis.candles.patterns import RULES, Rule, Shape, shape_of, shapes_of
+from investbot.domain.market import Bar, Millis
+from investbot.domain.reading import Bias, Reading
+
+LARGE = 1.0
+"""A candle is large from one ATR of range on."""
+BUSY = 1.5
+"""A candle is busy from 1.5 times the mean volume on."""
+LOW_THIRD, HIGH_THIRD = 1.0 / 3.0, 2.0 / 3.0
+
+_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CandlePatterns:
+    """Every pattern that a candle completes, as readings `candles.<pattern>`, known at its close.
+
+    strength = 0.4 for the pattern, and 0.2 each when the candle is large (size >= 1), busy (volume >= 1.5), and in
+    place: a bullish one in the lowest third of its context, a bearish one in the highest; a neutral one in neither. A
+    layer that is not known yet adds nothing. Rules: `patterns.RULES`; layers: `CandleLayers`.
+    """
+
+    layers: CandleLayers = field(default_factory=CandleLayers)
+
+    def stream(self) -> Stream[tuple[Reading, ...]]:
+        """Begin a stream at the next bar."""
+        return _PatternStream(self.layers)
+
+    def over(self, bars: Bars) -> tuple[Reading, ...]:
+        """Give all readings of whole columns, oldest first."""
+        prices = bars[:4]
+        lines = self.layers.over(bars)
+        size, volume, context = lines[4].tolist(), lines[5].tolist(), lines[7].tolist()
+        times = bars.closed_at.tolist()
+        hits: list[tuple[int, int]] = []
+        for number, rule in enumerate(RULES):
+            first = rule.candles - 1
+            if bars.size <= first:
+                continue
+            shapes = [
+                shapes_of(*(column[first - back : bars.size - back] for column in prices))
+                for back in range(rule.candles)
+            ]
+            hits += [(at + first, number) for at in np.flatnonzero(rule.holds(*shapes)).tolist()]
+        hits.sort()
+        return tuple(_reading(RULES[number], size[at], volume[at], context[at], times[at]) for at, number in hits)
+
+
+class _PatternStream:
+    """The shapes of the last three candles and the layers of the newest."""
+
+    __slots__ = ("_layers", "_shapes")
+
+    def __init__(self, layers: CandleLayers) -> None:
+        self._layers = layers.stream()
+        self._shapes: tuple[Shape, ...] = ()
+
+    def update(self, bar: Bar, closed_at: Millis) -> tuple[Reading, ...]:
+        """Take one closed bar and give the patterns it completes."""
+        shapes = self._shapes = (shape_of(bar), *self._shapes[:2])
+        layers = self._layers.update(bar, closed_at)
+        known = len(shapes)
+        return tuple(
+            _reading(rule, layers[4], layers[5], layers[7], closed_at)
+            for rule in RULES
+            if rule.candles <= known and rule.holds(*shapes[: rule.candles])
+        )
+
+
+def _reading(rule: Rule, size: float, volume: float, context: float, closed_at: Millis) -> Reading:
+    in_place = (rule.bias is Bias.BULLISH and context <= LOW_THIRD) or (
+        rule.bias is Bias.BEARISH and context >= HIGH_THIRD
+    )
+    agreeing = (size >= LARGE) + (volume >= BUSY) + in_place
+    evidence = (
+        f"{rule.words}; range {size:.2f} ATR, volume {volume:.2f} times the mean, close at {context:.2f} of its context"
+    )
+    return Reading(f"candles.{rule.name}", rule.bias, 0.4 + _SHARE * agreeing, evidence, closed_at)
