@@ -100,4 +100,5 @@ def _around(path: Path, private: Path) -> list[Path]:
     if not private.is_relative_to(path):
         return [path]
     parts = [] if path == private else [part.resolve() for part in sorted(path.iterdir())]
-    return [each for part in parts if not part.is_relative_to(private) for each in _around(part, private)]
+    there = [part for part in parts if part.exists() and not part.is_relative_to(private)]
+    return [each for part in there for each in _around(part, private)]
