@@ -21,7 +21,7 @@ from investbot.config.guarding import IsolationPart
 from investbot.config.instance import InstanceConfig
 from investbot.control.identity import start_time
 from investbot.domain.errors import ConfigError
-from investbot.instance.heartbeat import memory_mb
+from investbot.instance.memory import OWN
 
 _LOG = logging.getLogger("investbot.instance")
 _NAMES, _HTTPS = 53, 443
@@ -60,7 +60,7 @@ def isolate(place: Home, folder: InstanceHome, config: InstanceConfig, key: byte
     """
     wanted = load_fleet(place.path).isolation
     start_time()  # both read /proc, which is out of reach afterwards
-    memory_mb()
+    OWN.look()
     if not wanted.holds(config.name):
         mark()
         _LOG.warning("not_isolated", extra={"fields": {"why": "isolation.off in investbot.toml"}})

@@ -6,20 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from investbot.control.rows import told
 from investbot.domain.states import InstanceState
+from investbot.instance.memory import OWN
 
 BEAT_S = 1.0
 """Seconds between two heartbeats."""
 
-_KIB_A_MIB = 1024
-_ROLLUP = Path("/proc/self/smaps_rollup")
-_LONGEST = 1 << 14
-_opened: dict[int, int] = {}
-"""The descriptor of its own figures, by the process that opened it."""
 _EMPTY: Mapping[str, Any] = {
     "capital": None,
     "equity": None,
@@ -100,6 +95,7 @@ def idle_row(identity: Identity) -> dict[str, Any]:
         "pid": None,
         "rss_mb": None,
         "pss_mb": None,
+        "private_mb": None,
         "restarts": 0,
         "error": None,
     }
@@ -109,7 +105,7 @@ def status_row(
     identity: Identity, phase: Phase, summary: Mapping[str, Any] | None, pulse: Pulse, health: Mapping[str, str]
 ) -> dict[str, Any]:
     """Put a row of `status` together; `summary` is the engine's share, None before there is an engine."""
-    rss_mb, pss_mb = memory_mb()
+    memory = OWN.look()
     return (
         idle_row(identity)
         | told(dict(summary or {}))
@@ -118,8 +114,9 @@ def status_row(
             "uptime_s": round(pulse.uptime_s, 1),
             "heartbeat_age_s": 0.0,
             "pid": os.getpid(),
-            "rss_mb": rss_mb,
-            "pss_mb": pss_mb,
+            "rss_mb": memory.rss_mb,
+            "pss_mb": memory.pss_mb,
+            "private_mb": memory.private_mb,
             "phase": phase.value,
             "candles": pulse.candles,
             "waiting": pulse.waiting,
@@ -128,22 +125,3 @@ def status_row(
             "health": dict(health),
         }
     )
-
-
-def memory_mb(rollup: Path = _ROLLUP) -> tuple[float | None, float | None]:
-    """Tell resident and proportional memory of this process in MiB (proc(5)); None where the kernel does not say."""
-    try:
-        told = _own_rollup() if rollup == _ROLLUP else rollup.read_bytes()
-    except OSError:
-        return None, None
-    lines = told.decode("ascii").splitlines()
-    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines[1:])}
-    return tuple(round(kib[name] / _KIB_A_MIB, 1) if name in kib else None for name in ("Rss", "Pss"))  # type: ignore[return-value]
-
-
-def _own_rollup() -> bytes:
-    """Read through a descriptor that stays open: a process that is isolated by then could not open the file again."""
-    process = os.getpid()
-    if process not in _opened:
-        _opened[process] = os.open(_ROLLUP, os.O_RDONLY | os.O_CLOEXEC)
-    return os.pread(_opened[process], _LONGEST, 0)

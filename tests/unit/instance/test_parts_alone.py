@@ -14,7 +14,7 @@ import pytest
 from investbot.domain import events as e
 from investbot.domain.errors import TryAgain
 from investbot.domain.market import Cursor
-from investbot.instance.heartbeat import Identity, Phase, Pulse, idle_row, memory_mb, status_row
+from investbot.instance.heartbeat import Identity, Phase, Pulse, idle_row, status_row
 from investbot.instance.inbox import Inbox
 from investbot.instance.journal import Journal
 from investbot.instance.lock import InstanceLock
@@ -116,15 +116,6 @@ def test_a_row_of_an_instance_that_does_not_run_has_every_key() -> None:
 )
 def test_each_phase_has_its_state(phase: str, state: str) -> None:
     assert status_row(WHO, Phase(phase), None, Pulse(0, 0, 0, 0), {})["state"] == state
-
-
-def test_memory_is_told_in_mib(tmp_path: Path) -> None:
-    rollup = tmp_path / "smaps_rollup"
-    rollup.write_text("5581-7ffe [rollup]\nRss:  20480 kB\nPss:  10240 kB\n")
-    assert memory_mb(rollup) == (20.0, 10.0)
-    rollup.write_text("5581-7ffe [rollup]\nRss:  20480 kB\n")
-    assert memory_mb(rollup) == (20.0, None)
-    assert memory_mb(tmp_path / "nowhere") == (None, None)
 
 
 # ---- journal -------------------------------------------------------------------------------------------------------
