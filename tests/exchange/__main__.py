@@ -13,6 +13,7 @@ import signal
 from decimal import Decimal
 
 from tests.exchange.exchange import DEPOSITS, Exchange
+from tests.exchange.feeds import CADENCE_S
 from tests.exchange.values import VenueRules
 
 
@@ -33,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--depth", type=Decimal, default=VenueRules().depth, help="quote value of the best level")
     parser.add_argument("--weight-limit", type=int, default=0, help="request weight a wall minute; 0: none")
     parser.add_argument("--window-scale", type=float, default=1.0, help="widens the windows of signed requests")
+    parser.add_argument("--cadence", type=float, default=CADENCE_S, help="seconds between two messages of a stream")
     parser.add_argument("--no-stop-market", action="store_true", help="list no STOP_LOSS and TAKE_PROFIT orders")
     return parser.parse_args()
 
@@ -53,6 +55,7 @@ async def serve() -> None:
         weight_limit=asked.weight_limit,
         window_scale=asked.window_scale,
     )
+    exchange.streams.feeds.cadence_s = asked.cadence
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -23,6 +23,7 @@ class Feeds:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.cadence_s = CADENCE_S
         self._told: dict[str, tuple[int, float]] = {}
 
     def publish(self, sockets: Iterable[Socket], troubles: Troubles) -> None:
@@ -51,7 +52,7 @@ class Feeds:
             for opened_at in range(seen - seen % step, now - now % step, step):
                 self._core.closes.append({"stream": name, "opened_at": opened_at, "wall_ns": time.time_ns()})
                 yield self._kline(listing, opened_at, kind.removeprefix("kline_"), now)
-        if self._core.wall() - wall < CADENCE_S or now // STEP_MS == seen // STEP_MS:
+        if self._core.wall() - wall < self.cadence_s or now // STEP_MS == seen // STEP_MS:
             if name not in self._told or seen - seen % step < now - now % step:
                 self._told[name] = (now, wall)
             return

@@ -47,6 +47,8 @@ class Oddities:
     fills_newest_first: bool
     fills_page: int
     stream_by_symbol: bool
+    candle_stream: bool
+    candle_final: tuple[str, ...]
     revoked: tuple[str, ...]
     weight_per_minute: int
     weight_header: str
@@ -93,6 +95,13 @@ def known_exchanges() -> tuple[str, ...]:
     return tuple(name for name in _tables() if name != "default")
 
 
+def told_by_operator(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Find what an operator says that the venue can or cannot do: `options.capabilities` of `venue.ccxt`."""
+    options = settings.get("options")
+    told = options.get("capabilities") if isinstance(options, Mapping) else None
+    return dict(told) if isinstance(told, Mapping) else {}
+
+
 def oddities(name: str, **changes: Any) -> Oddities:
     """Tell what an exchange can do; `changes` (an operator's or a test's) win; ConfigError for a word not known."""
     unknown = sorted(changes.keys() - _tables()["default"].keys())
@@ -100,6 +109,6 @@ def oddities(name: str, **changes: Any) -> Oddities:
         raise ConfigError(f"venue.ccxt.options.capabilities has no {unknown[0]}; take it out of the instance's file.")
     told = {**_tables()["default"], **_tables().get(name, {}), **changes}
     told["stop_limit_band"] = Decimal(str(told["stop_limit_band"]))
-    for word in ("lookup_lists", "revoked"):
+    for word in ("lookup_lists", "revoked", "candle_final"):
         told[word] = tuple(told[word])
     return Oddities(**told)

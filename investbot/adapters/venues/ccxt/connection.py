@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import localcontext
 from typing import Any
 
+from investbot.adapters.venues.ccxt.candle_stream import CandleStream, Heard
+from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operator
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.markets import load_instruments
-from investbot.adapters.venues.ccxt.session import to_sandbox
+from investbot.adapters.venues.ccxt.session import stream_class, to_sandbox
 from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
 from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import Instrument, Millis, Timeframe
@@ -44,11 +47,13 @@ class Connection:
         self._failed = 0
         self._blocked_until = 0.0
         self._last_error = ""
+        self._told = oddities(name, **told_by_operator(settings))
+        self._stream: CandleStream | None = None
 
     async def open(self, symbols: Sequence[str], timeframe: Timeframe) -> dict[str, Instrument]:
         """Load the class and the markets of `symbols`; ConfigError, DataError or VenueError, with nothing left open."""
         spot = not any(":" in symbol for symbol in symbols)
-        self._exchange = await asyncio.to_thread(make_exchange, self._name, self._settings, spot=spot)
+        self._exchange = await asyncio.to_thread(self._make, spot=spot)
         try:
             if self._sandbox:
                 to_sandbox(self._exchange, self._settings)
@@ -69,6 +74,17 @@ class Connection:
             await self.close()
             raise translated(error, self._name, headers) from error
 
+    def listen(
+        self, symbols: Sequence[str], timeframe: Timeframe, heard: Heard, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        """Let `heard` know what the venue tells of candles by websocket, where it does."""
+        if self._exchange is not None and self._streams():
+            final = self._told.candle_final
+            self._stream = CandleStream(
+                self._exchange, symbols, timeframe, final, heard, sleep=sleep, jitter=self._jitter
+            )
+            self._stream.start()
+
     @property
     def closed(self) -> bool:
         """Tell whether there is nobody to ask: never opened, or closed again."""
@@ -80,7 +96,8 @@ class Connection:
         if exchange is None:
             raise VenueUnavailable(f"{self._name} is closed.")
         try:
-            answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
+            with localcontext():  # ccxt sets rounding and traps of the context it finds: the engine's
+                answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
         except failures() as error:
             raise translated(error, self._name, exchange.last_response_headers) from error
         return answer
@@ -122,6 +139,7 @@ class Connection:
         """Tell the source, the clock's offset and what went wrong last."""
         offset = self._venue_clock.raw() - self._clock.now()
         told = {"source": self._name, "clock_offset_ms": str(offset)}
+        told["candles"] = "stream" if self._stream is not None and self._stream.alive else "polling"
         rate = self._venue_clock.rate
         told |= {} if rate == 1.0 else {"clock_rate": f"{rate:.2f}"}
         if self._last_error:
@@ -130,9 +148,23 @@ class Connection:
 
     async def close(self) -> None:
         """Release the connections; safe to call twice."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.stop()
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             await exchange.close()
+
+    def _make(self, *, spot: bool) -> Any:
+        cls = stream_class(self._name) if self._streams() else None
+        return make_exchange(self._name, self._settings, spot=spot, cls=cls)
+
+    def _streams(self) -> bool:
+        """Tell whether to listen; never at the venue's own address while its candles come from one that was named."""
+        urls = self._settings.get("urls")
+        named = urls.get("api") if isinstance(urls, Mapping) else None
+        elsewhere = isinstance(named, str) or (isinstance(named, Mapping) and "ws" not in named)
+        return self._told.candle_stream and not elsewhere
 
     async def _sync(self, exchange: Any) -> None:
         """Measure the venue's clock against ours, where it tells its time."""

@@ -32,6 +32,10 @@ class Bucket:
     paused_until: float = 0.0
 
 
+Change = Callable[[Bucket], tuple[Bucket, float]]
+"""Gives the bucket that is to be, and the seconds to wait."""
+
+
 class RateLimiter:
     """A token bucket of `per_minute` units, refilled evenly, by the machine's monotonic clock.
 
@@ -54,6 +58,7 @@ class RateLimiter:
         self._monotonic = monotonic
         self._sleep = sleep
         self._own = Bucket(self._capacity, monotonic())
+        self._descriptor: int | None = None
 
     async def take(self, weight: int, *, urgent: bool) -> None:
         """Draw `weight` units, waiting for them; RateLimited when that would take too long, and nothing is drawn.
@@ -105,25 +110,50 @@ class RateLimiter:
         tokens = min(bucket.tokens + (now - bucket.at) * self._per_second, self._capacity)
         return Bucket(tokens, now, bucket.paused_until)
 
-    async def _change(self, change: Callable[[Bucket], tuple[Bucket, float]]) -> float:
+    def close(self) -> None:
+        """Let go of the file; safe to call twice, and the next question opens it again."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    async def _change(self, change: Change) -> float:
+        """Change the bucket; at once where nobody else does, for a thread costs more than the change."""
         if self._path is not None:
             try:
-                return await asyncio.to_thread(self._change_file, self._path, change)
+                if self._descriptor is None:
+                    self._descriptor = await asyncio.to_thread(_opened, self._path)
+                wait = self._change_at_once(self._descriptor, change)
+                return await asyncio.to_thread(self._change_in_turn, self._path, change) if wait is None else wait
             except OSError:
                 self._path = None
+                self.close()
         self._own, wait = change(self._refilled(self._own))
         return wait
 
-    def _change_file(self, path: Path, change: Callable[[Bucket], tuple[Bucket, float]]) -> float:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _change_at_once(self, descriptor: int, change: Change) -> float | None:
+        """Change the file's bucket unless another process does just now: None."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        try:
+            return self._change_file(descriptor, change)
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _change_in_turn(self, path: Path, change: Change) -> float:
+        """Wait for the file, in a thread and with a descriptor of its own: locks belong to descriptors."""
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            self._own, wait = change(self._refilled(self._read(os.pread(descriptor, _RECORD, 0))))
-            os.pwrite(descriptor, json.dumps(asdict(self._own)).encode().ljust(_RECORD), 0)
-            return wait
+            return self._change_file(descriptor, change)
         finally:
             os.close(descriptor)
+
+    def _change_file(self, descriptor: int, change: Change) -> float:
+        self._own, wait = change(self._refilled(self._read(os.pread(descriptor, _RECORD, 0))))
+        os.pwrite(descriptor, json.dumps(asdict(self._own)).encode().ljust(_RECORD), 0)
+        return wait
 
     def _read(self, record: bytes) -> Bucket:
         """Read the bucket of the file; one that nobody wrote yet, or that is no bucket, is full."""
@@ -132,6 +162,11 @@ class RateLimiter:
             return Bucket(float(told["tokens"]), float(told["at"]), float(told["paused_until"]))
         except (ValueError, TypeError, KeyError):
             return Bucket(self._capacity, self._monotonic())
+
+
+def _opened(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def bucket_path(folder: Path, venue: str, keys: Mapping[str, str]) -> Path:

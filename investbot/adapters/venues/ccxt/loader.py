@@ -34,12 +34,12 @@ def exchange_class(name: str) -> Any:
         return getattr(importlib.import_module(f"ccxt.async_support.{name}"), name)
 
 
-def make_exchange(name: str, settings: Mapping[str, Any], *, spot: bool) -> Any:
+def make_exchange(name: str, settings: Mapping[str, Any], *, spot: bool, cls: Any = None) -> Any:
     """Make an exchange with `settings` handed to the class as they are; ConfigError where it refuses them.
 
-    With `spot` only spot markets are asked for, where the exchange lets us choose.
+    With `spot` only spot markets are asked for, where the exchange lets us choose; `cls` stands for the plain class.
     """
-    cls = exchange_class(name)
+    cls = cls or exchange_class(name)
     try:
         exchange = cls({"enableRateLimit": True, "enableLastHttpResponse": False, **settings})
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -28,6 +28,7 @@ class Series:
         self._settle_ms = settle_ms
         self._ended_at: Millis | None = None
         self._tries = 0
+        self._forming: _Row | None = None
 
     @property
     def asks_again(self) -> bool:
@@ -67,7 +68,36 @@ class Series:
             self.holes += holes
         if given:
             self._ended_at = self.next_at = given[-1].closed_at
+            self._forming = None
         return given
+
+    def hear(self, answer: object, now: Millis, *, final: bool) -> list[Candle]:
+        """Take in what a stream tells: a candle once the venue calls it `final`, else once it has begun the next.
+
+        Only the very next candle is taken; what is missing, late or odd is left to be asked for. None: it broke.
+        """
+        if not isinstance(answer, list):
+            self._forming = None
+            return []
+        given: list[Candle] = []
+        for row in sorted(row for row in map(_row, answer) if row is not None):
+            forming = self._forming
+            if final and row[0] == self.next_at:
+                given += self._end(row, now)
+            elif not final and forming is not None and row[0] == self.next_at + self._timeframe.ms:
+                given += self._end(forming, now)
+            if not final and row[0] == self.next_at:
+                self._forming = row
+        return given
+
+    def _end(self, row: _Row, now: Millis) -> list[Candle]:
+        """Give out a bar that has closed, unless our clock says that this cannot be."""
+        closed_at = row[0] + self._timeframe.ms
+        if closed_at > now + self._settle_ms:
+            return []
+        self._forming, self._tries = None, 0
+        self._ended_at = self.next_at = closed_at
+        return [self._candle(row)]
 
     def _closed(self, answer: object, now: Millis) -> list[_Row]:
         """Sort the rows that have closed and are not behind us, each opening time once."""

@@ -68,7 +68,7 @@ def _make(name: str, settings: Mapping[str, Any], keys: Keys, *, sandbox: bool) 
     own = {**settings, **keys.values(), "number": str, "enableRateLimit": False, "verbose": False}
     own["logger"] = _silence()
     try:
-        streaming = _stream_class(name)
+        streaming = stream_class(name)
         exchange = make_exchange(name, own, spot=True) if streaming is None else streaming(own)
         _only_spot(exchange, settings)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -85,7 +85,7 @@ def _make(name: str, settings: Mapping[str, Any], keys: Keys, *, sandbox: bool) 
     return exchange
 
 
-def _stream_class(name: str) -> Any:
+def stream_class(name: str) -> Any:
     """Load the one class of ccxt.pro, or None; it looks for its parents as attributes of `ccxt.async_support`."""
     base = exchange_class(name)
     for parent in base.__mro__:

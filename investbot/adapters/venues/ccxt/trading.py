@@ -6,14 +6,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from investbot.adapters.venues.ccxt.breaker import Breaker, Circuit
 from investbot.adapters.venues.ccxt.caller import Caller
-from investbot.adapters.venues.ccxt.capabilities import oddities
+from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operator
 from investbot.adapters.venues.ccxt.doubt import Absent, Asked, accepted
 from investbot.adapters.venues.ccxt.failures import failures
 from investbot.adapters.venues.ccxt.limiter import RateLimiter, bucket_path
@@ -75,7 +75,7 @@ class CcxtTrading:
         self._sleep = sleep
         self._jitter = jitter
         self._monotonic = clock.monotonic
-        self._told = oddities(name, **{**_capabilities(self._settings), **(changes or {})})
+        self._told = oddities(name, **{**told_by_operator(self._settings), **(changes or {})})
         path = None if limits is None else bucket_path(limits, name, keys)
         self._limiter = RateLimiter(name, path, self._told.weight_per_minute, clock.monotonic, sleep)
         self._breaker = Breaker(name, clock.monotonic, jitter)
@@ -209,6 +209,7 @@ class CcxtTrading:
     async def close(self) -> None:
         """Release connections; safe to call twice."""
         stream, self._stream = self._stream, None
+        self._limiter.close()
         exchange, self._exchange, self._caller, self._orders = self._exchange, None, None, None
         if stream is not None:
             await stream.stop()
@@ -246,8 +247,9 @@ class CcxtTrading:
         """See that ccxt will send the digits we decided on; OrderRejected where it would change them."""
         said = "ccxt refuses it"
         try:
-            amount = self._exchange.amount_to_precision(wanted.symbol, wanted.amount)
-            price = wanted.price and self._exchange.price_to_precision(wanted.symbol, wanted.price)
+            with localcontext():  # ccxt sets rounding and traps of the context it finds: the engine's
+                amount = self._exchange.amount_to_precision(wanted.symbol, wanted.amount)
+                price = wanted.price and self._exchange.price_to_precision(wanted.symbol, wanted.price)
             said = f"ccxt would send {amount} at {price}"
             same = _same(amount, wanted.amount) and _same(price, wanted.price)
         except failures():
@@ -271,13 +273,6 @@ class CcxtTrading:
         symbol = str(row.get("symbol")) if isinstance(row, Mapping) else ""
         instrument = self._instruments.get(symbol)
         return instrument if instrument and in_market(row, self._exchange.markets[symbol]) else None
-
-
-def _capabilities(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Find what an operator says that the venue can or cannot do."""
-    options = settings.get("options")
-    told = options.get("capabilities") if isinstance(options, Mapping) else None
-    return dict(told) if isinstance(told, Mapping) else {}
 
 
 def _same(sent: str | None, wanted: str | None) -> bool:

@@ -83,6 +83,7 @@ class CcxtVenue:
         async for _, candle in merged(backlogs):
             yield release.past(candle, self._connection.now())
         self._release = release
+        self._connection.listen(tuple(self._instruments), self._timeframe, self._hear, self._sleep)
         while (news := await self._news.get()) is not None:
             if isinstance(news, VenueError):
                 raise news
@@ -120,6 +121,16 @@ class CcxtVenue:
         self._release = None
         self._news.put_nowait(None)
         await self._connection.close()
+
+    def _hear(self, symbol: str, rows: object, final: bool) -> None:  # noqa: FBT001 - as the stream calls it
+        """Give out what a stream has told to the end, at once."""
+        release, now = self._release, self._connection.now()
+        series = next((series for series in self._series if series.instrument.symbol == symbol), None)
+        given = [] if series is None or release is None else series.hear(rows, now, final=final)
+        if given and release is not None:
+            release.add(given)
+            for fact in release.ready(now):
+                self._news.put_nowait(fact)
 
     async def _ask(self, release: Release) -> None:
         """Ask for what is due, all symbols at once; one failure makes the next question wait."""
