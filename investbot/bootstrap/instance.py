@@ -30,7 +30,8 @@ from investbot.instance.lock import InstanceLock
 if TYPE_CHECKING:
     from investbot.config.instance import InstanceConfig
     from investbot.engine.engine import Engine
-    from investbot.instance.parts import Market, Parts
+    from investbot.instance.host import HostRules
+    from investbot.instance.parts import Link, Market, Parts, Serve
     from investbot.ports.venue import Venue
 
 
@@ -157,7 +158,6 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
     from investbot.bootstrap.assembly import NoOpinion, engine_spec, identity_of, strategy_of
     from investbot.bootstrap.live import POLL_PAPER_S, POLL_S, at_venue
     from investbot.config.fleet import load_fleet
-    from investbot.control.link import InstanceLink
     from investbot.engine.engine import Engine
     from investbot.instance.parts import Parts
 
@@ -178,10 +178,29 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
         ledger=ledger,
         make_engine=lambda instruments: Engine(engine_spec(config, instruments, config.capital, namespace), strategy),
         make_market=make_market,
-        make_link=lambda serve: InstanceLink(place.path, config.name, serve),
+        make_link=lambda serve: _link(site, serve),
         make_jobs=lambda on_error: Scheduler(clock, on_error),
+        host=_host_rules(site, config),
         poll_s=POLL_S if at_venue(config) else POLL_PAPER_S,
     )
+
+
+def _link(site: _Site, serve: Serve) -> Link:
+    """Make the way to a supervisor; in the foreground to the service manager too."""
+    from investbot.bootstrap.systemd import Manager, ToldLink
+    from investbot.control.link import InstanceLink
+
+    path, name = site.place.path, site.folder.name
+    return InstanceLink(path, name, serve) if site.isolated else ToldLink(path, name, serve, Manager(os.environ))
+
+
+def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
+    """Say what of the machine counts: nobody has to watch a replay, nor what runs in the foreground."""
+    from investbot.instance.host import HostRules
+
+    told = config.restart
+    alone = not site.isolated or config.venue.name == "replay"
+    return HostRules(None if alone else told.orphan_after / 1000, told.memory_mb, site.place.path)
 
 
 def _isolated(site: _Site, config: InstanceConfig) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from investbot.config.instance import InstanceConfig
 from investbot.control.rows import event_row, told
 from investbot.domain.errors import UsageError
 from investbot.domain.market import DAY, Millis
+from investbot.domain.states import TradingState, seen
 from investbot.domain.times import rfc3339
 from investbot.instance.heartbeat import idle_row
 
@@ -82,6 +83,9 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
     peak = max(Decimal(now["peak"]) + change, Decimal(0))
     signals = reader.rows("signals", now["last_signal_at"]) if now["last_signal_at"] is not None else []
     cursor = now["cursor"]
+    paused = {pause["cause"]: pause["reason"] for pause in now["paused"]}
+    told_by = "" if now["trading_state"] == "ACTIVE" else now["state_reason"].partition(":")[0]
+    state, reduced_by = seen(TradingState(now["trading_state"]), told_by, paused)
     guarded = {"protection": protection(reader, now["positions"])} if at_venue(config) else {}
     return row | {
         **guarded,
@@ -95,9 +99,9 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
         "win_rate": _ratio(Decimal(now["wins"]), Decimal(now["trips"])),
         "profit_factor": _ratio(Decimal(now["gross_profit"]), Decimal(now["gross_loss"])),
         "drawdown": _ratio(max(peak - equity, Decimal(0)), peak) or "0",
-        "trading_state": now["trading_state"],
-        "reduced_by": None if now["trading_state"] == "ACTIVE" else now["state_reason"].partition(":")[0],
-        "paused": {pause["cause"]: pause["reason"] for pause in now["paused"]},
+        "trading_state": state.value,
+        "reduced_by": reduced_by or None,
+        "paused": paused,
         "last_candle_at": rfc3339(cursor["opened_at"] + config.market.timeframe.ms) if cursor else None,
         "last_signal": _signal(signals[-1]) if signals else None,
     }

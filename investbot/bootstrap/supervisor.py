@@ -220,7 +220,7 @@ async def _supervise(
     home: Home, outside: FleetFiles, spawner: Spawner, clock: Clock, ready: Callable[[], None], *, restore: bool
 ) -> list[Line]:
     loop = asyncio.get_running_loop()
-    herald = SupervisorHerald(Manager())
+    herald = SupervisorHerald(Manager(os.environ))
     supervisor = Supervisor(home.path, outside, spawner, clock, companions=COMPANIONS, herald=herald)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):

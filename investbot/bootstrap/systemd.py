@@ -8,9 +8,10 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from investbot.control.link import InstanceLink
+from investbot.control.link import InstanceLink, Serve
 from investbot.supervisor.herald import Herald
 
 _MICROS = 1_000_000
@@ -21,7 +22,7 @@ _BEAT_S = 10.0
 class Manager:
     """The service manager that started this process; without one nothing is said to nobody."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         """Find the socket; a name that begins with @ is an abstract one (unix(7))."""
         told = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + told[1:] if told.startswith("@") else told
@@ -68,15 +69,17 @@ class SupervisorHerald(Herald):
 class ToldLink(InstanceLink):
     """The link of an instance in the foreground, whose heartbeats go to the service manager too."""
 
-    manager = Manager({})
-    _was = ""
+    def __init__(self, home: Path, name: str, serve: Serve, manager: Manager) -> None:
+        """Make the link of instance `name`; `manager` is told how it is."""
+        super().__init__(home, name, serve)
+        self._manager = manager
+        self._phase = ""
 
     def status(self, row: dict[str, Any]) -> None:
         """Pass a heartbeat on: READY once it has recovered, STOPPING at its end, WATCHDOG with each."""
         super().status(row)
         phase = str(row.get("phase", ""))
-        news = {"ready": "READY", "stopping": "STOPPING"}.get(phase) if phase != self._was else None
-        self._was = phase
-        held = row.get("open_positions")
-        said = f"{row.get('state')}, {row.get('trading_state') or 'no candle yet'}, {held} open"
-        self.manager.tell(**({news: 1} if news else {}), WATCHDOG=1, STATUS=said)
+        news = {"ready": "READY", "stopping": "STOPPING"}.get(phase) if phase != self._phase else None
+        self._phase = phase
+        told = f"{row.get('state')}, {row.get('trading_state') or 'no candle yet'}, {row.get('open_positions')} open"
+        self._manager.tell(**({news: 1} if news else {}), WATCHDOG=1, STATUS=told)

@@ -148,12 +148,17 @@ class CostsSection(Section):
 
 
 class RestartSection(Section):
-    """`[restart]`: what happens after a crash; durations in milliseconds, `limit` failures within `window`."""
+    """`[restart]`: what happens after a crash; durations in milliseconds, `limit` failures within `window`.
+
+    Nobody's for `orphan_after` means exits only; over `memory_mb` (MiB, 0 for no bound) a process is made anew.
+    """
 
     backoff: SomeDuration = 500
     max: SomeDuration = 20 * SECOND
     limit: Count = 10
     window: SomeDuration = 10 * MINUTE
+    orphan_after: SomeDuration = MINUTE
+    memory_mb: Whole = 1024
 
 
 class NotifySection(Section):

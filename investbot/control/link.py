@@ -35,7 +35,7 @@ class InstanceLink:
     `first_s` and `longest_s` are the shortest and the longest wait between two attempts to dial, in seconds.
     """
 
-    def __init__(self, home: Path, name: str, serve: Serve, *, first_s: float = 0.2, longest_s: float = 5.0) -> None:
+    def __init__(self, home: Path, name: str, serve: Serve, *, first_s: float = 0.2, longest_s: float = 2.0) -> None:
         """Make the link of instance `name`; nothing is dialled before `run`."""
         self._path = socket_path(home)
         self._name = name
@@ -46,6 +46,7 @@ class InstanceLink:
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._connected = False
+        self._heard_at: float | None = None
         self.dropped = 0
         """Events that a slow or absent supervisor never got."""
 
@@ -53,6 +54,13 @@ class InstanceLink:
     def connected(self) -> bool:
         """Tell whether a supervisor listens now."""
         return self._connected
+
+    def unheard_s(self, now: float) -> float | None:
+        """Tell how many seconds ago a supervisor said that it watches; None before it ever did.
+
+        `now` in monotonic seconds.
+        """
+        return None if self._heard_at is None else max(0.0, now - self._heard_at)
 
     def status(self, row: dict[str, Any]) -> None:
         """Offer the newest status; an older one not yet sent is forgotten. Never waits."""
@@ -132,6 +140,9 @@ class InstanceLink:
             while (message := await connection.receive()) is not None:
                 if message.get("ok") is False:
                     return  # turned away: dial again later
+                if "watching" in message:
+                    self._heard_at = asyncio.get_running_loop().time()
+                    continue
                 task = asyncio.create_task(self._answer(connection, parse(_Numbered, message)))
                 answers.add(task)
                 task.add_done_callback(answers.discard)

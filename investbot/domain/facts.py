@@ -98,6 +98,21 @@ class SupervisorFound:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskFull:
+    """There is hardly room left for the ledger: entries pause until DiskFreed."""
+
+    at: Millis
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFreed:
+    """There is room again."""
+
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
 class VenueLost:
     """Orders cannot be sent or asked after, and why: entries pause until VenueFound."""
 
@@ -133,6 +148,8 @@ Fact = (
     | DataFresh
     | SupervisorLost
     | SupervisorFound
+    | DiskFull
+    | DiskFreed
     | VenueLost
     | VenueFound
     | SourceEnded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -11,6 +12,16 @@ class TradingState(StrEnum):
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"
     HALTED = "HALTED"
+
+
+SUPERVISOR, DISK = "supervisor", "disk"
+"""Causes of a pause that leave an instance nothing but its exits: nobody watches it, nothing more can be written."""
+
+
+def seen(state: TradingState, reduced_by: str, causes: Iterable[str]) -> tuple[TradingState, str]:
+    """Give the trading state and its cause as an operator sees them: who may only exit is REDUCING, whatever for."""
+    host = [cause for cause in (SUPERVISOR, DISK) if cause in set(causes)]
+    return (TradingState.REDUCING, host[0]) if host and state is TradingState.ACTIVE else (state, reduced_by)
 
 
 class Mode(StrEnum):

@@ -9,7 +9,7 @@ from typing import assert_never
 from investbot.domain import events as e
 from investbot.domain import facts as f
 from investbot.domain.market import Millis
-from investbot.domain.states import TradingState
+from investbot.domain.states import DISK, SUPERVISOR, TradingState
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState
 
@@ -20,6 +20,8 @@ Asked = (
     | f.DataFresh
     | f.SupervisorLost
     | f.SupervisorFound
+    | f.DiskFull
+    | f.DiskFreed
     | f.VenueLost
     | f.VenueFound
     | f.SourceEnded
@@ -40,9 +42,13 @@ def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Ev
         case f.DataFresh():
             yield from _unpause(state, fact.at, f"stale:{fact.symbol}")
         case f.SupervisorLost():
-            yield from _pause(state, fact.at, "supervisor", "no supervisor watches this instance")
+            yield from _pause(state, fact.at, SUPERVISOR, "no supervisor watches this instance")
         case f.SupervisorFound():
-            yield from _unpause(state, fact.at, "supervisor")
+            yield from _unpause(state, fact.at, SUPERVISOR)
+        case f.DiskFull():
+            yield from _pause(state, fact.at, DISK, fact.reason)
+        case f.DiskFreed():
+            yield from _unpause(state, fact.at, DISK)
         case f.VenueLost():
             yield from _pause(state, fact.at, "venue", fact.reason)
         case f.VenueFound():

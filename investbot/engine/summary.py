@@ -7,6 +7,7 @@ from typing import Any
 
 from investbot.domain.codec import encode
 from investbot.domain.events import SignalRaised
+from investbot.domain.states import seen
 from investbot.engine.state import EngineState
 
 _RATIO = Decimal("0.0001")
@@ -21,6 +22,7 @@ def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
     capital = allocation if waiting else state.capital
     equity = allocation if waiting else state.equity()
     tally = state.tally
+    trading_state, reduced_by = seen(state.trading_state, state.reduced_by, state.paused)
     return {
         "capital": encode(capital),
         "equity": encode(equity),
@@ -32,8 +34,8 @@ def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
         "win_rate": _ratio(Decimal(tally.wins), Decimal(tally.trips)),
         "profit_factor": _ratio(tally.gains, tally.losses),
         "drawdown": _ratio(max(state.peak - equity, Decimal(0)), state.peak) or "0.0000",
-        "trading_state": state.trading_state.value,
-        "reduced_by": state.reduced_by or None,
+        "trading_state": trading_state.value,
+        "reduced_by": reduced_by or None,
         "paused": dict(state.paused),
         "last_candle_at": state.last_candle_at or None,
         "last_signal": _signal(state.last_signal),

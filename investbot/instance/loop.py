@@ -10,11 +10,12 @@ from typing import Any
 from investbot.control.messages import InstanceRequest
 from investbot.domain.errors import DataError, TryAgain, UsageError
 from investbot.domain.events import Event
-from investbot.domain.facts import Action, OperatorRequest, SourceEnded, Timer
+from investbot.domain.facts import Action, Fact, OperatorRequest, SourceEnded, Timer
 from investbot.domain.market import Candle, Millis
 from investbot.engine.engine import Engine
 from investbot.instance import desk
 from investbot.instance.desk import Asked
+from investbot.instance.host import FactAt
 from investbot.instance.inbox import Inbox
 from investbot.instance.journal import Journal
 from investbot.instance.parts import Market
@@ -43,7 +44,10 @@ class Heard:
 
 
 class Tick:
-    """Time may have passed on the venue."""
+    """Time may have passed on the venue, and the machine may tell facts, which get their moment when they come out."""
+
+    def __init__(self, noticed: Sequence[FactAt]) -> None:
+        self.noticed = noticed
 
 
 Item = MarketFact | Asked | Heard | Failed | Tick | None
@@ -87,9 +91,9 @@ class Loop:
         """Bring in what the private side of a venue told."""
         self._inbox.put_now(Heard(conclude))
 
-    def tick(self) -> None:
-        """Say that time may have passed."""
-        self._inbox.put_now(Tick())
+    def tick(self, noticed: Sequence[FactAt] = ()) -> None:
+        """Say that time may have passed, and what the machine tells."""
+        self._inbox.put_now(Tick(noticed))
 
     def fail(self, error: BaseException) -> None:
         """Let the loop end with an error that happened beside it."""
@@ -172,6 +176,8 @@ class Loop:
                 self.commit()
                 raise item.error
             case Tick():
+                for fact_at in item.noticed:
+                    self._on_fact(fact_at(self._moment()))
                 self._on_tick()
             case None:
                 pass
@@ -180,7 +186,7 @@ class Loop:
             case _:
                 self._early.append(item)
 
-    def _on_fact(self, fact: MarketFact | OperatorRequest | Timer) -> list[Event]:
+    def _on_fact(self, fact: Fact) -> list[Event]:
         """Let the engine conclude; without a first candle there is no capital to conclude anything about."""
         if not self._engine.state.begun:
             return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from investbot.control.messages import InstanceRequest
@@ -12,6 +12,7 @@ from investbot.domain.facts import Fact
 from investbot.domain.market import Candle, Instrument
 from investbot.engine.engine import Engine
 from investbot.instance.heartbeat import Identity
+from investbot.instance.host import HostRules
 from investbot.ports.clock import Clock
 from investbot.ports.ledger import Ledger
 from investbot.ports.venue import Venue
@@ -42,6 +43,10 @@ class Link(Protocol):
 
     def event(self, event: dict[str, Any]) -> None:
         """Offer an event that is durable."""
+        ...
+
+    def unheard_s(self, now: float) -> float | None:
+        """Tell how many seconds before `now` (monotonic) a supervisor said that it watches; None before it ever did."""
         ...
 
     async def run(self) -> None:
@@ -78,7 +83,8 @@ class Parts:
     """One instance in pieces.
 
     `make_engine` and `make_market` are called once the instruments are known and again never; `poll_s` is the time
-    between two looks at the venue, in seconds; `inbox_bound` is how many market facts may wait.
+    between two looks at the venue, in seconds; `inbox_bound` is how many market facts may wait; `host` says what of
+    the machine beneath it counts.
     """
 
     identity: Identity
@@ -89,5 +95,6 @@ class Parts:
     make_market: Callable[[Engine], Market]
     make_link: Callable[[Serve], Link]
     make_jobs: Callable[[OnError], Jobs]
+    host: HostRules = field(default_factory=HostRules)
     poll_s: float = 1.0
     inbox_bound: int = 256

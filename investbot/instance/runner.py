@@ -15,12 +15,15 @@ from typing import Any, TypeVar
 from investbot.control.messages import InstanceRequest
 from investbot.domain.errors import InvariantError, InvestBotError, TryAgain
 from investbot.domain.facts import SourceEnded
+from investbot.engine.engine import Engine
 from investbot.instance import desk, recovery
 from investbot.instance.ending import Ending
 from investbot.instance.heartbeat import BEAT_S, Phase, Pulse, status_row
+from investbot.instance.host import FactAt, HostWatch, covered
 from investbot.instance.journal import Journal
 from investbot.instance.live import LiveMarket
 from investbot.instance.loop import Loop, Stopped
+from investbot.instance.memory import OWN
 from investbot.instance.parts import Parts
 from investbot.instance.pumping import pump
 from investbot.ports.venue import MarketFact
@@ -69,6 +72,9 @@ class Runner:
         self._broken: BaseException | None = None
         self._began = self._beaten = parts.clock.monotonic()
         self._lag_ms = 0.0
+        self._host = HostWatch(parts.host, self._began, lambda: OWN.look().rss_mb)
+        self._anew: str | None = None
+        self._engine: Engine | None = None
 
     async def run(self) -> Ending:
         """Work until the source ends, someone asks to stop, or an error (which is raised once all is closed)."""
@@ -91,6 +97,8 @@ class Runner:
             if self._loop is not None:
                 self._loop.flush()
                 await self._wind_up(self._loop)
+            if self._anew is not None:
+                raise TryAgain(self._anew) from None
         finally:
             self._phase = Phase.STOPPING
             await self._close(*beside)
@@ -137,6 +145,7 @@ class Runner:
         loop.align(engine.spec.capital)
         for fact in later:
             await loop.put(fact)
+        self._engine = engine
         self._summary = engine.summary
         self._phase = Phase.READY
         if self._broken is not None:
@@ -219,7 +228,19 @@ class Runner:
 
     async def _tick(self) -> None:
         if self._loop is not None:
-            self._loop.tick()
+            self._loop.tick(self._noticed())
+
+    def _noticed(self) -> list[FactAt]:
+        """Look at the machine; end in order, to be started anew, where memory runs out."""
+        now = self._parts.clock.monotonic()
+        engine = self._engine
+        facts = list(self._host.facts(now, self._link.unheard_s(now), engine.state.paused)) if engine else []
+        sentence = self._host.over_budget(now)
+        may_end = engine is not None and (self._live is None or covered(engine.state))
+        if sentence is not None and may_end and not self._stop_asked.is_set():
+            self._anew = sentence
+            self.stop()
+        return facts
 
     async def _beat(self) -> None:
         """Say how things stand; comes round from the loop's own thread, so that a loop that hangs is noticed."""

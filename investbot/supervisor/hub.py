@@ -17,6 +17,9 @@ from investbot.domain.errors import TryAgain
 MAX_WAITING = 512
 """Events that wait for a slow watcher; older ones are dropped (a slow face loses frames, never facts)."""
 
+WATCHING_S = 5.0
+"""Seconds between two words to an instance that it is watched."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -106,8 +109,15 @@ class Hub:
         if before is not None:
             before.abort()
         self._links[name] = connection
+        told_at = -WATCHING_S
         try:
-            while (message := await connection.receive()) is not None:
+            while True:
+                if self._now() - told_at >= WATCHING_S:  # a supervisor that hangs says nothing, and is lost
+                    told_at = self._now()
+                    await connection.send({"watching": True})
+                message = await connection.receive()
+                if message is None:
+                    return
                 self._take(name, message)
         finally:
             if self._links.get(name) is connection:

@@ -34,7 +34,7 @@ UNFINISHED = {
 # A crash is better than a guess, but here: the trading loop, the spawn loop, a dashboard's worker, the last door.
 MAY_CATCH_ALL = (
     "investbot/instance/runner.py",
-    "investbot/supervisor/keeper.py",
+    "investbot/supervisor/process_keeper.py",
     "investbot/tui/",
     "investbot/cli/errors.py",
 )

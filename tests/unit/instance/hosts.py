@@ -90,6 +90,10 @@ class KeptLink:
         self.rows: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.broken: Exception | None = None
+        self.unheard: float | None = None
+
+    def unheard_s(self, now: float) -> float | None:
+        return self.unheard
 
     def status(self, row: dict[str, Any]) -> None:
         self.rows.append(row)

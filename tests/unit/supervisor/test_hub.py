@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -46,7 +47,7 @@ def hub(heard: list[dict[str, Any]]) -> Hub:
 async def dial(hub: Hub) -> Line:
     near, far = socket.socketpair()
     line = Line(hub, await connection(near), await connection(far))
-    await asyncio.sleep(0)
+    assert await line.far.receive() == {"watching": True}
     return line
 
 
@@ -87,6 +88,27 @@ async def test_a_request_has_its_answer(hub: Hub, line: Line) -> None:
     await line.far.send({"id": 2, "ok": False, "exit_code": 78, "message": "No."})
     with pytest.raises(ConfigError, match="No"):
         await asking
+
+
+async def test_an_instance_is_told_again_and_again_that_it_is_watched(heard: list[dict[str, Any]]) -> None:
+    now = [100.0]
+    hub = Hub(lambda: now[0], lambda name, row: heard.append(row))
+    line = await dial(hub)
+    told = []
+    for moment in (104.9, 105.0, 106.0, 110.0):
+        now[0] = moment
+        await line.far.send({"status": {"at": moment}})
+        await hub_has(heard, moment)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                told.append((moment, await line.far.receive()))
+    assert told == [(105.0, {"watching": True}), (110.0, {"watching": True})]
+    await line.close()
+
+
+async def hub_has(heard: list[dict[str, Any]], moment: float) -> None:
+    while not heard or heard[-1] != {"at": moment}:  # noqa: ASYNC110 - what comes over a real socket
+        await asyncio.sleep(0.01)
 
 
 async def test_nobody_waits_for_an_answer_that_cannot_come(hub: Hub, line: Line) -> None:
