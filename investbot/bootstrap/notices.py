@@ -50,11 +50,14 @@ def addresses(home: Home, vault: OpenVault) -> dict[str, Address | None]:
 class FleetNews:
     """`supervisor.news.News` on a home's files."""
 
-    def __init__(self, home: Home, vault: OpenVault, key_of: Callable[[str], bytes]) -> None:
-        """Read `home` with an open vault; `key_of` gives the data key of an instance."""
+    def __init__(
+        self, home: Home, vault: OpenVault, key_of: Callable[[str], bytes], secret: Callable[[str], None]
+    ) -> None:
+        """Read `home` with an open vault; `key_of` gives the data key of an instance, `secret` is told addresses."""
         self._home = home
         self._vault = vault
         self._key_of = key_of
+        self._secret = secret
 
     def names(self) -> list[str]:
         """Name all instances."""
@@ -62,7 +65,11 @@ class FleetNews:
 
     def routes(self) -> Mapping[str, Route]:
         """Give a way out for each address in the vault."""
-        return {name: _route(name, address) for name, address in addresses(self._home, self._vault).items()}
+        found = addresses(self._home, self._vault)
+        for address in found.values():
+            if address is not None:
+                self._secret(address.url)
+        return {name: _route(name, address) for name, address in found.items()}
 
     def fleet_kinds(self) -> frozenset[Kind]:
         """Read `[news]` of investbot.toml; ConfigError."""

@@ -27,6 +27,7 @@ from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.errand import send
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.live import at_venue
+from investbot.bootstrap.notices import FleetNews
 from investbot.bootstrap.process import harden
 from investbot.bootstrap.systemd import Manager, SupervisorHerald
 from investbot.config.fleet import load_fleet
@@ -42,6 +43,7 @@ from investbot.supervisor.companions import Companion
 from investbot.supervisor.lifecycle import RestartPolicy
 from investbot.supervisor.lines import Line
 from investbot.supervisor.outside import Recipe
+from investbot.supervisor.post import Post
 from investbot.supervisor.spawn import Spawner
 from investbot.supervisor.zygote_spawner import make_spawner
 
@@ -67,11 +69,14 @@ def run_supervisor(
     lock = HomeLock(place.path)
     try:
         load_fleet(place.path)
-        with _log(place, clock, Redactor([passphrase])), closing(make_spawner(place.path, fork=fork)) as spawner:
+        redactor = Redactor([passphrase])
+        with _log(place, clock, redactor), closing(make_spawner(place.path, fork=fork)) as spawner:
             vault = Vault.unlock(place.vault, passphrase)  # by now the fork server is on its way, without any secret
             try:
                 outside = FleetFiles(place, vault, clock)
-                return asyncio.run(_supervise(place, outside, spawner, clock, ready or (lambda: None), restore=restore))
+                post = Post(place.path, FleetNews(place, vault, outside.data_key, redactor.add), clock)
+                supervising = _supervise(place, outside, spawner, post, clock, ready or (lambda: None), restore=restore)
+                return asyncio.run(supervising)
             finally:
                 vault.close()
     finally:
@@ -217,11 +222,18 @@ class FleetFiles:
 
 
 async def _supervise(
-    home: Home, outside: FleetFiles, spawner: Spawner, clock: Clock, ready: Callable[[], None], *, restore: bool
+    home: Home,
+    outside: FleetFiles,
+    spawner: Spawner,
+    post: Post,
+    clock: Clock,
+    ready: Callable[[], None],
+    *,
+    restore: bool,
 ) -> list[Line]:
     loop = asyncio.get_running_loop()
     herald = SupervisorHerald(Manager(os.environ))
-    supervisor = Supervisor(home.path, outside, spawner, clock, companions=COMPANIONS, herald=herald)
+    supervisor = Supervisor(home.path, outside, spawner, clock, companions=COMPANIONS, herald=herald, post=post)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: asked.append(asyncio.create_task(supervisor.go_down())))

@@ -25,9 +25,11 @@ from investbot.supervisor.fleet import Fleet
 from investbot.supervisor.herald import Herald
 from investbot.supervisor.hub import Hub
 from investbot.supervisor.keeper import Tools
+from investbot.supervisor.life_notices import disk_full
 from investbot.supervisor.lifecycle import Life, Patience
 from investbot.supervisor.lines import Line, exit_of, worst
 from investbot.supervisor.outside import Outside
+from investbot.supervisor.post import Post
 from investbot.supervisor.process_keeper import Bench
 from investbot.supervisor.rows import Rows
 from investbot.supervisor.running import Running
@@ -54,10 +56,11 @@ class Supervisor:
         owner_uid: int | None = None,
         companions: Sequence[Companion] = (),
         herald: Herald | None = None,
+        post: Post | None = None,
     ) -> None:
         """Supervise `home`; `cooldown_s` seconds lie between two equal dangerous verbs.
 
-        `companions` are started before the instances; `herald` is told how things are.
+        `companions` are started before the instances; `herald` is told how things are; `post` carries the notices.
         """
         self._home = home
         self._outside = outside
@@ -75,8 +78,10 @@ class Supervisor:
             own = replace(bench, changed=changed)
             return Tools(own, spawner, outside, Hub(clock.monotonic, heard), turns.take, self._disk.relieve)
 
+        self._post = post or Post(home, None, clock)
         self._fleet = Fleet(make_tools)
-        self._rows = Rows(self._fleet)
+        self._fleet.tools.hub.attach(self._post)
+        self._rows = Rows(self._fleet, self._post.health)
         self._cooldown = Cooldown(cooldown_s)
         self._running = Running(self._fleet, self._rows, self._cooldown)
         self._trading = Trading(self._fleet, self._rows, self._cooldown)
@@ -91,8 +96,10 @@ class Supervisor:
         await self._server.open()
         beside = [asyncio.create_task(self._disk.watch()), asyncio.create_task(self._herald.beat(self._summary))]
         try:
+            await self._post.open()
             self._companions.open()
             await self._fleet.open(restore=restore)
+            await self._post.compare(self._fleet.keepers.values())
             ready()
             self._herald.ready()
             await self._ending.wait()
@@ -105,6 +112,7 @@ class Supervisor:
             await asyncio.gather(*beside, return_exceptions=True)
             await self._server.close()
             await self._fleet.close()
+            await self._post.close(asked=self._ending.is_set())
             await asyncio.to_thread(self._scribe.close)
 
     async def go_down(self) -> list[Line]:
@@ -121,6 +129,7 @@ class Supervisor:
         self._herald.reloading()
         try:
             await asyncio.to_thread(self._outside.reload)
+            await self._post.reload()
         finally:
             self._herald.ready()
 
@@ -229,12 +238,14 @@ class Supervisor:
             {"name": name, "at": rfc3339(at), "kind": "InstanceMoved", "state": state, "error": life.error}
         )
         self._scribe.add(at, state, (name,), outcome, exit_of(life.exit_code) if life.error else 0)
+        self._post.moved(name, life, self._fleet.pid(name))
 
     def _alarmed(self, sentence: str) -> None:
         """Tell those who watch, and the audit, of trouble with the disk."""
         at = self._clock.now()
         self._fleet.tools.hub.publish({"name": None, "at": rfc3339(at), "kind": "DiskFull", "error": sentence})
         self._scribe.add(at, "disk", (), sentence, LedgerError.exit_code)
+        self._post.tell(disk_full(at, sentence))
 
     def _summary(self) -> str:
         """Say in a line how many instances are in which state."""

@@ -132,6 +132,11 @@ class Fleet:
         """Name the instances that run or are about to."""
         return [name for name, keeper in self.keepers.items() if keeper.life.alive or keeper.life.wanted]
 
+    def pid(self, name: str) -> int | None:
+        """Give the process id of an instance that has a process."""
+        keeper = self.keepers.get(name)
+        return keeper.process.pid if keeper is not None and keeper.process is not None else None
+
     def remember(self, name: str, **what: bool) -> None:
         """Note `restore` of an instance, for the next `save`."""
         self._remembered[name] = replace(self._remembered.get(name, Remembered()), **what)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from investbot.control import codec
 from investbot.control.connection import Connection
@@ -27,6 +27,14 @@ class Heard:
 
     row: dict[str, Any]
     at: float
+
+
+class Puts(Protocol):
+    """Whoever is shown events; what it does with one must not take long."""
+
+    def put(self, event: dict[str, Any]) -> None:
+        """Take an event."""
+        ...
 
 
 class Watcher:
@@ -60,7 +68,7 @@ class Hub:
         self._links: dict[str, Connection] = {}
         self._last: dict[str, Heard] = {}
         self._asked: dict[str, dict[int, asyncio.Future[Answer | None]]] = {}
-        self._watchers: set[Watcher] = set()
+        self._watchers: set[Puts] = set()
         self._next_id = 0
         self._beat = asyncio.Event()
 
@@ -97,6 +105,10 @@ class Hub:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+
+    def attach(self, watcher: Puts) -> None:
+        """Show every event to one who watches for as long as the hub is there."""
+        self._watchers.add(watcher)
 
     def publish(self, event: dict[str, Any]) -> None:
         """Show an event to all who watch."""

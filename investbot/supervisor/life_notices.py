@@ -57,6 +57,12 @@ def ended_unseen(name: str, mode: str, at: Millis, *, again: bool) -> Notice:
     return _notice(at, name, mode, f"{name} ended while no supervisor watched", text, tone, weight, topic)
 
 
+def disk_full(at: Millis, sentence: str) -> Notice:
+    """Tell of trouble with the disk."""
+    title = "The disk is in trouble"
+    return Notice(at, Kind.ERRORS, title, text=sentence, weight=Weight.ALARM, tone=Tone.ALARM, topic=":disk")
+
+
 def supervisor_back(at: Millis, adopted: Sequence[str]) -> Notice:
     """Tell that the last supervisor did not go down in order."""
     lived = f"{len(adopted)} instances lived on: {', '.join(adopted)}." if adopted else "No instance lived on."

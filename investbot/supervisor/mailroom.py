@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from investbot.domain.errors import InvestBotError
+from investbot.domain.errors import InvestBotError, UnknownInstance
 from investbot.domain.events import PositionOpened
 from investbot.domain.market import DAY, Millis
 from investbot.domain.states import InstanceState
@@ -81,6 +81,8 @@ class Mailroom:
             return False
         try:
             return self._look(name, now)
+        except UnknownInstance:  # a companion, or one that was removed a moment ago
+            return False
         except InvestBotError as error:
             LOG.warning("notices_not_read", extra={"fields": {"instance": name, "error": str(error)}})
             return False

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from investbot.ports.clock import Clock
 from investbot.ports.notifier import Notice
+from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.lifecycle import Life
 from investbot.supervisor.mailroom import Mailroom, Move
 from investbot.supervisor.news import News, Route
@@ -98,7 +99,7 @@ class Post:
             self._moves.append(Move(name, life, pid, self._clock.now()))
             self.look(name)
 
-    def heard(self, event: dict[str, Any]) -> None:
+    def put(self, event: dict[str, Any]) -> None:
         """Hear an event of an instance: its ledger is looked at soon, also when events before it were not heard."""
         if not self._health or "seq" not in event:
             return
@@ -118,11 +119,12 @@ class Post:
             self._notices.append(notice)
             self._woken.set()
 
-    async def compare(self, found: Iterable[Move]) -> None:
-        """Tell what became of the instances while nobody watched."""
-        desk, moves = self._desk, list(found)
+    async def compare(self, keepers: Iterable[Keeper]) -> None:
+        """Tell what became of the instances while nobody watched, and that somebody does again."""
+        desk, now = self._desk, self._clock.now()
         if desk is not None:
-            await self._in_clerk(lambda: desk.room.compare(moves, self._clock.now()))
+            moves = [Move(each.name, each.life, each.process.pid if each.process else None, now) for each in keepers]
+            await self._in_clerk(lambda: desk.room.compare(moves, now))
             self._wake()
 
     def health(self, name: str) -> dict[str, Any] | None:

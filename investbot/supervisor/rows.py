@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from investbot.domain.errors import InvestBotError
@@ -16,9 +16,10 @@ from investbot.supervisor.processes import Usage, age_s, usage
 class Rows:
     """Builds rows; every figure of a running instance carries the age of its last heartbeat."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        """Show `fleet`."""
+    def __init__(self, fleet: Fleet, notices: Callable[[str], dict[str, Any] | None] = lambda _: None) -> None:
+        """Show `fleet`; `notices` says how the news of an instance gets out, None when it has no way."""
         self._fleet = fleet
+        self._notices = notices
         self._before: dict[int, tuple[float, float]] = {}
 
     async def status(self, names: Iterable[str]) -> list[dict[str, Any]]:
@@ -79,6 +80,7 @@ class Rows:
             "restarts": life.restarts,
             "error": None if life.state is InstanceState.EXITED and life.error is None else error,
             "exit_code": life.exit_code,
+            "notices": self._notices(keeper.name),
         }
         taken = await asyncio.to_thread(usage, process.pid) if process is not None else None
         own = (row.get("rss_mb"), row.get("pss_mb")) if heard else (None, None)
