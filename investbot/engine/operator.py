@@ -128,7 +128,7 @@ def _close_one(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> 
     if ask.symbol not in spec.instruments:
         yield e.RequestRefused(ask.at, ask.action, f"This instance does not trade {ask.symbol}.")
     elif holding is None:
-        yield e.RequestRefused(ask.at, ask.action, f"Nothing is held in {ask.symbol}.")
+        yield e.RequestRefused(ask.at, ask.action, f"Nothing is held in {ask.symbol}, so there is nothing to close.")
     elif not holding.closing:
         yield e.CloseRequested(ask.at, holding.plan.plan_id, holding.plan.symbol, "close")
 

@@ -22,6 +22,8 @@ from investbot.engine.state import EngineState
 
 ACTIONS = {action.value: action for action in Action}
 """The requests that become facts; the others are answered at once."""
+_REFUSALS: dict[str, type[InvestBotError]] = {Action.ALLOCATE: ConfigError, Action.CLOSE: DataError}
+"""What asking again would not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,7 @@ def refusal(events: Sequence[Event]) -> InvestBotError | None:
     """Give the engine's own refusal among the events of a request, if there is one."""
     for event in events:
         if isinstance(event, RequestRefused):
-            kind = ConfigError if event.action == Action.ALLOCATE else TryAgain
-            return kind(event.reason)
+            return _REFUSALS.get(event.action, TryAgain)(event.reason)
     return None
 
 

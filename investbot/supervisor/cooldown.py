@@ -21,3 +21,7 @@ class Cooldown:
             what = f"{verb} of {name}" if name else verb
             raise TryAgain(f"A {what} was asked for just now; it can be asked for again in {left:.1f} s.")
         self._last[verb, name] = now
+
+    def give_back(self, verb: str, name: str) -> None:
+        """Forget the last time: nothing came of it."""
+        self._last.pop((verb, name), None)

@@ -63,8 +63,8 @@ class Running:
             return good(name, "already running", state=keeper.life.state.value)
         recipe = await asyncio.to_thread(self._fleet.tools.outside.recipe, name)
         if recipe.live:
-            self._cooldown.take("start", name, self._fleet.tools.now())
             _demand_yes(name, recipe, confirmed=args.yes)
+            self._cooldown.take("start", name, self._fleet.tools.now())
         if recipe.at_venue:
             outside = self._fleet.tools.outside
             await asyncio.to_thread(outside.admit, name, args.by, accept_withdrawals=args.accept_withdrawals)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from investbot.control.messages import AllocateArgs, CloseArgs, InstanceRequest, PanicArgs, SizeArgs, WaitArgs
-from investbot.domain.errors import TryAgain
+from investbot.domain.errors import DataError, TryAgain, UsageError
 from investbot.domain.states import InstanceState
 from investbot.supervisor import capital
 from investbot.supervisor.cooldown import Cooldown
@@ -50,8 +50,14 @@ class Trading:
 
     async def close(self, args: CloseArgs) -> Any:
         """Close one position at the market; give what the instance answers."""
-        self._cooldown.take("close", args.name, self._fleet.tools.now())
-        return await self._ask(args.name, InstanceRequest(action="close", symbol=args.symbol, by=args.by))
+        await self._running(args.name)
+        what = f"{args.symbol} of {args.name}"
+        self._cooldown.take("close", what, self._fleet.tools.now())
+        try:
+            return await self._ask(args.name, InstanceRequest(action="close", symbol=args.symbol, by=args.by))
+        except (DataError, UsageError):  # refused: what has no answer may yet be done
+            self._cooldown.give_back("close", what)
+            raise
 
     async def size(self, args: SizeArgs) -> Any:
         """Give the quantity that the rules allow for a stop at this price."""
@@ -74,10 +80,14 @@ class Trading:
         return good(args.name, f"capital is now {args.amount}", capital=args.amount)
 
     async def _ask(self, name: str, request: InstanceRequest, timeout_s: float = _ANSWER_S) -> Any:
+        await self._running(name)
+        return await self._fleet.tools.hub.ask(name, request, timeout_s)
+
+    async def _running(self, name: str) -> None:
+        """Refuse what only a running instance can do; UnknownInstance, TryAgain."""
         keeper = await self._fleet.find(name)
         if not keeper.life.alive:
             raise TryAgain(f"{name} is {keeper.life.state.value}; start it first with `investbot start {name}`.")
-        return await self._fleet.tools.hub.ask(name, request, timeout_s)
 
     async def _flatten(self, name: str, args: WaitArgs | PanicArgs) -> Line:
         keeper = await self._fleet.find(name)

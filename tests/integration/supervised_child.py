@@ -21,7 +21,7 @@ from typing import Any
 
 from investbot.control.link import InstanceLink
 from investbot.control.messages import InstanceRequest
-from investbot.domain.errors import UsageError
+from investbot.domain.errors import DataError, UsageError
 
 
 class Child:
@@ -63,6 +63,8 @@ class Child:
                     raise UsageError("It is bound in positions.")
                 self.capital = request.amount
             case "close":
+                if not self.open_positions:
+                    raise DataError(f"Nothing is held in {request.symbol}.")
                 self.open_positions -= 1
             case "size":
                 return {"symbol": request.symbol, "stop": request.stop, "quantity": "0.1"}

@@ -80,7 +80,7 @@ async def test_close_answers_when_that_symbol_is_flat(host: Host, runner: Runner
     answer = await runner.serve(request("close", symbol=BTC))
     assert answer["flat"] is True
     assert answer["paused"] == {}
-    with pytest.raises(TryAgain, match="Nothing is held in BTC/USDT"):
+    with pytest.raises(DataError, match="Nothing is held in BTC/USDT, so there is nothing to close"):
         await runner.serve(request("close", symbol=BTC))
 
 
