@@ -52,7 +52,11 @@ class Fallback:
         """Build and open the venue unless it is open; DataError, ConfigError, VenueError."""
         if self._venue is None:
             venue = self._make()
-            self._instruments = await venue.open(symbols)
+            try:
+                self._instruments = await venue.open(symbols)
+            except BaseException:
+                await venue.close()
+                raise
             self._venue = venue
             self._uses += 1
         return self._instruments

@@ -115,9 +115,9 @@ class FedVenue:
         feed = self._feed
         if not feed.up or any(feed.first_at(symbol) > wanted for symbol, wanted in self._next.items()):
             return False
-        if not feed.trouble:
-            return True
-        return self._source == FEED and not self._own.outwaited(overdue=self._overdue())
+        trouble = bool(feed.trouble)
+        outwaited = self._own.outwaited(overdue=trouble and self._overdue())
+        return not trouble or (self._source == FEED and not outwaited)
 
     def _overdue(self) -> bool:
         return min(self._next.values()) + self._timeframe.ms <= self.now()
@@ -128,6 +128,8 @@ class FedVenue:
         symbols = tuple(self._instruments)
         release = Release(symbols, self._timeframe, self._opened_at, self._grace_ms, _NEVER)
         taken = dict(self._next)
+        for symbol, given_to in taken.items():
+            release.known(symbol, given_to)
         while not self._closed:
             self._wake.clear()
             for symbol in symbols:

@@ -42,6 +42,10 @@ class Release:
         """The symbols whose candles are overdue."""
         return tuple(symbol for symbol in self._order if symbol in self._stale)
 
+    def known(self, symbol: str, closed_at: Millis) -> None:
+        """Note that the candles of a symbol up to this close were given out elsewhere: nobody waits for them."""
+        self._known_to[symbol] = max(self._known_to[symbol], closed_at)
+
     def past(self, candle: Candle, now: Millis) -> Candle:
         """Give out a candle of the past, whose order its reader keeps."""
         self._known_to[candle.symbol] = candle.closed_at

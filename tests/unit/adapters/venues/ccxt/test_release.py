@@ -46,6 +46,14 @@ def test_but_not_for_ever() -> None:
     assert short([*gate.ready(at(1) + 5000)]) == [(BTC, 0, Quality.GOOD)]
 
 
+def test_nobody_waits_for_what_was_given_out_elsewhere() -> None:
+    gate = release()
+    gate.known(BTC, at(1))
+    gate.known(BTC, at(-5))
+    gate.add([candle(ETH, 0)])
+    assert short([*gate.ready(at(1) + 1000)]) == [(ETH, 0, Quality.GOOD)]
+
+
 def test_several_closes_come_in_order() -> None:
     gate = release()
     gate.add([candle(ETH, 0), candle(ETH, 1)])
