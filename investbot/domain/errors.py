@@ -102,6 +102,10 @@ class OrderRejected(VenueError):
     """The venue refused one order; an event, never a crash."""
 
 
+class NoStopsHere(OrderRejected):
+    """No stop can rest in this market of the venue; the instance has to keep it."""
+
+
 class OutcomeUnknown(VenueError):
     """Nobody knows whether the request took effect: reconcile, never repeat blindly."""
 

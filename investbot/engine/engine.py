@@ -285,7 +285,7 @@ class Engine:
             return
         reducing = list(state.reducing_orders(plan_id))
         entry = state.entry_order(holding)
-        if state.reliving and not holding.quantity:
+        if state.reliving and not self.spec.instruments[holding.plan.symbol].quantity_down(holding.quantity):
             return
         self._emit_all(exits.step(holding, reducing, entry, self.spec, at))
         if plan_id not in state.holdings:

@@ -13,6 +13,7 @@ from investbot.domain.facts import Fact
 from investbot.domain.market import Instrument, Millis
 from investbot.domain.order import Order, OrderState
 from investbot.engine.engine import Engine
+from investbot.engine.kept import keeps_stop
 from investbot.instance.floor import Floor
 from investbot.instance.listening import Listener
 from investbot.instance.order_keeper import OrderKeeper
@@ -49,6 +50,7 @@ class Executor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
         self._closed = False
+        self._started = False
 
     # ---- what the engine wants ---------------------------------------------------------------------------------
 
@@ -103,7 +105,10 @@ class Executor:
             await self.floor.turns.until(lambda: work.done() or self.floor.troubles.refused)
 
     def start(self) -> None:
-        """Begin to listen, to poll, and to compare every so often."""
+        """Begin to listen, to poll, and to compare every so often; nothing when that has begun already."""
+        if self._started:
+            return
+        self._started = True
         for name, work in (
             ("listen", self._listener.listen),
             ("poll", self._listener.poll),
@@ -111,10 +116,13 @@ class Executor:
         ):
             self._for_ever(name, work)
 
+    def is_quiet(self) -> bool:
+        """Tell whether nothing is being sent, withdrawn or looked up."""
+        return not any(own.busy for own in self.floor.orders.open.values())
+
     async def quiet(self) -> None:
         """Wait until nothing is being sent, withdrawn or looked up."""
-        orders = self.floor.orders.open
-        await self.floor.turns.until(lambda: not any(own.busy for own in orders.values()))
+        await self.floor.turns.until(self.is_quiet)
 
     async def until(self, check: Callable[[], bool], seconds: float) -> None:
         """Wait until `check` of the engine's state is true, at most so many seconds by the wall."""
@@ -123,6 +131,12 @@ class Executor:
         await asyncio.wait((waiting, late), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         late.cancel()
+
+    async def until_compared(self, seconds: float) -> None:
+        """Compare ledger and venue once more, at most so many seconds by the wall."""
+        comparing = self._beside(self._reconciler.once(), "compare")
+        await self.until(comparing.done, seconds)
+        comparing.cancel()
 
     async def close(self) -> None:
         """Stop all work, then let go of the venue; what was under way is found out at the next start."""
@@ -137,12 +151,13 @@ class Executor:
     def health(self) -> dict[str, str]:
         """Say how the private side is, for the operator."""
         floor, found = self.floor, self._reconciler.found
-        kept = sorted(h.plan.symbol for h in floor.engine.state.holdings.values() if h.stop_refused and h.quantity)
+        spec, held = floor.engine.spec, [h for h in floor.engine.state.holdings.values() if h.quantity]
+        kept = sorted(h.plan.symbol for h in held if h.stop_refused or keeps_stop(h, spec))
         return {
             "orders": floor.troubles.reason or "ok",
             "own_orders": "stream" if self._listener.streaming else "polling",
             "reconciled": " ".join(found) or ("agreed" if self._reconciler.rounds else "not yet"),
-            "stops": f"kept here: {', '.join(kept)}" if kept else "on the venue",
+            "stops": f"kept here: {', '.join(kept)}" if kept else "on the venue" if spec.stops_rest else "kept here",
         }
 
     # ---- how ---------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from investbot.control.messages import InstanceRequest
 from investbot.domain.errors import TryAgain
+from investbot.domain.events import Event
+from investbot.domain.order import OrderState
 from investbot.instance import desk, recovery
 from investbot.instance.journal import Journal
 from investbot.instance.live import LiveMarket
@@ -14,8 +16,13 @@ from investbot.instance.parts import Parts
 from investbot.instance.pumping import pump
 
 _GROUP = 1
+_IN_DOUBT = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 _FLAT_S = 60.0
 """Seconds that a live venue has to sell all of it."""
+_CANDLES_S = 10.0
+"""Seconds that candles may keep a live sale waiting: it needs none of them."""
+_COMPARED_S = 30.0
+"""Seconds that a comparison with the venue may take at the end."""
 
 
 async def flatten(parts: Parts, by: str) -> dict[str, Any]:
@@ -25,7 +32,8 @@ async def flatten(parts: Parts, by: str) -> dict[str, Any]:
     """
     live: LiveMarket | None = None
     try:
-        found = await recovery.recover(parts, await parts.venue.open(parts.identity.symbols))
+        instruments = await parts.venue.open(parts.identity.symbols)
+        found = await recovery.recover(parts, instruments, candles_s=_CANDLES_S)
         if isinstance(found.stream, AsyncGenerator):
             await found.stream.aclose()
         state = found.engine.state
@@ -37,17 +45,27 @@ async def flatten(parts: Parts, by: str) -> dict[str, Any]:
         if isinstance(found.market, LiveMarket):
             live = found.market
             live.committed([event for _, event in told])
-            flat = live.executor.until(lambda: desk.is_settled(request, state), _FLAT_S)
-            told = [*told, *await pump(live, journal, flat)]
+            told = [*told, *await _settled(live, journal, lambda: desk.is_settled(request, state))]
         if not desk.is_settled(request, state):
             held = ", ".join(holding.plan.symbol for holding in state.holdings.values())
-            raise TryAgain(f"{parts.identity.name} still holds {held}; start it, then flatten it again.")
+            doubt = ", ".join(name for name, o in state.orders.items() if o.state in _IN_DOUBT)
+            more = f", and does not know what became of {doubt}" if doubt else ""
+            raise TryAgain(f"{parts.identity.name} still holds {held}{more}; flatten it again.")
         return desk.answer(request, state, told)
     finally:
         if live is not None:
             await live.executor.close()
         await parts.venue.close()
         parts.ledger.close()
+
+
+async def _settled(live: LiveMarket, journal: Journal, is_settled: Callable[[], bool]) -> list[tuple[int, Event]]:
+    """Wait until all is sold and every order is known to be done; what the venue did not know is asked for again."""
+    told = await pump(live, journal, live.executor.until(is_settled, _FLAT_S))
+    if is_settled():
+        told += await pump(live, journal, live.executor.until_compared(_COMPARED_S))
+        told += await pump(live, journal, live.executor.until(is_settled, _FLAT_S))
+    return told
 
 
 def _nobody(row: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from investbot.domain.events import CancelRequested, Event, OrderChanged, OrderFilled, OrderPlaced
@@ -35,6 +36,8 @@ class LiveMarket:
         pace: Pace | None = None,
         waits: Waits | None = None,
     ) -> None:
+        if not (venue.capabilities.stop_market or venue.capabilities.stop_limit):
+            engine.spec = replace(engine.spec, stops_rest=False)
         self._engine = engine
         self.executor = Executor(engine, venue, now, self._tell, pace, waits)
         self._hearer: Callable[[Conclude], None] | None = None

@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from decimal import Decimal
 
-from investbot.domain.errors import AuthFailed, OrderRejected, RateLimited, VenueError, VenueUnavailable
+from investbot.domain.errors import AuthFailed, NoStopsHere, OrderRejected, RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import DAY, HOUR, MINUTE, Millis
 from investbot.domain.order import DONE, Fill, OrderReport, OrderState, OrderType, Side, TimeInForce
 from investbot.engine.orders import GONE, NEVER_ACCEPTED, NO_STOPS
@@ -72,7 +72,7 @@ class OrderKeeper:
                 report = await self._venue.submit(self._order)
             except OrderRejected as error:
                 floor.troubles.over()
-                self._end(OrderState.REJECTED, str(error))
+                self._end(OrderState.REJECTED, NO_STOPS if isinstance(error, NoStopsHere) else str(error))
                 if not own.is_entry:
                     floor.reconcile_soon()
                 return
@@ -122,7 +122,6 @@ class OrderKeeper:
     def _may_go(self) -> bool:
         """Tell whether the order still makes sense; end it where it does not."""
         own, state, order = self._own, self._floor.engine.state, self._order
-        told = self._venue.capabilities
         holding = state.holdings.get(order.plan_id)
         held = Decimal(0) if holding is None else holding.quantity
         if own.cancel_wanted:
@@ -131,8 +130,6 @@ class OrderKeeper:
             self._end(OrderState.REJECTED, "never sent, and its moment has passed")
         elif order.side is Side.SELL and order.quantity > held:
             self._end(OrderState.CANCELLED, f"only {held} is held")
-        elif order.type is OrderType.STOP and not (told.stop_market or told.stop_limit):
-            self._end(OrderState.REJECTED, NO_STOPS)
         return not own.done
 
     async def _patience_left(self, began_s: float, pause_s: float, reason: str) -> bool:

@@ -6,7 +6,8 @@ Idempotent: a start that is cut short anywhere leaves nothing behind, and the ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,11 @@ from investbot.instance.pumping import pump
 from investbot.ports.ledger import Ledger
 from investbot.ports.venue import MarketFact
 
+_LOG = logging.getLogger("investbot.instance")
 _PAUSE_EVERY = 256
 """Events or candles between two breaths, in which heartbeats go out and a stop is heard."""
+_ARM_S = 15.0
+"""Seconds that stops have to arrive before a start fails that found no candles."""
 
 
 async def replay(engine: Engine, ledger: Ledger) -> int:
@@ -142,27 +146,77 @@ def nobody(_row: dict[str, Any]) -> None:
 
 
 async def recover(
-    parts: Parts, instruments: Mapping[str, Instrument], publish: Callable[[dict[str, Any]], None] = nobody
+    parts: Parts,
+    instruments: Mapping[str, Instrument],
+    publish: Callable[[dict[str, Any]], None] = nobody,
+    *,
+    candles_s: float | None = None,
 ) -> Recovered:
     """Replay the ledger, warm the indicators, and give the stream of what is new; InvariantError, DataError.
 
-    On a live venue orders are found again, their fills booked and positions protected before anything new is seen.
+    On a live venue orders are found again, their fills booked and positions protected while the past is still being
+    read, and whether or not it can be; nothing new is seen before both are done. `candles_s` bounds the seconds that
+    the past may take from then on: work that only sells goes on without it.
     """
     engine = parts.make_engine(instruments)
     replayed = await replay(engine, parts.ledger)
     cursor = parts.ledger.cursor()
     stream = parts.venue.facts(dict(engine.state.anchors), cursor)
-    warmed: int = 0
-    later: Sequence[MarketFact] = ()
-    if cursor is not None:
-        warmed, later = await warm(engine, stream, Line(parts.identity.symbols), cursor)
     market = parts.make_market(engine)
+
+    async def relive() -> tuple[int, Sequence[MarketFact]]:
+        return (0, ()) if cursor is None else await warm(engine, stream, Line(parts.identity.symbols), cursor)
+
     if isinstance(market, LiveMarket):
         journal = Journal(parts.ledger, publish, 1)
-        try:
-            await pump(market, journal, market.recover(instruments, parts.ledger, replayed))
-            await pump(market, journal, market.executor.reconcile())
-        except BaseException:
-            await market.executor.close()
-            raise
+        orders = market.recover(instruments, parts.ledger, replayed)
+        warmed, later = await _both(engine, market, journal, orders, relive(), candles_s)
+    else:
+        warmed, later = await relive()
     return Recovered(engine, market, stream, later, replayed, warmed)
+
+
+async def _both(
+    engine: Engine,
+    market: LiveMarket,
+    journal: Journal,
+    orders: Coroutine[Any, Any, None],
+    past: Coroutine[Any, Any, tuple[int, Sequence[MarketFact]]],
+    candles_s: float | None,
+) -> tuple[int, Sequence[MarketFact]]:
+    """Find out about orders and read the past side by side; a past that fails does so once all is protected."""
+    executor = market.executor
+    engine.reliving(on=True)
+    reading = asyncio.ensure_future(past)
+    try:
+        await pump(market, journal, orders)
+        executor.start()
+        reading.add_done_callback(lambda _: executor.floor.turns.stir())
+        if candles_s is None:
+            await pump(market, journal, executor.floor.turns.until(reading.done))
+        else:
+            await pump(market, journal, executor.until(reading.done, candles_s))
+        if reading.done() and reading.exception() is not None:
+            await pump(market, journal, executor.until(executor.is_quiet, _ARM_S))
+        found = _read(engine, reading, bounded=candles_s is not None)
+        engine.reliving(on=False)
+        await pump(market, journal, executor.reconcile())
+    except BaseException:
+        await executor.close()
+        raise
+    finally:
+        reading.cancel()
+        await asyncio.wait((reading,))
+    return found
+
+
+def _read(
+    engine: Engine, reading: asyncio.Future[tuple[int, Sequence[MarketFact]]], *, bounded: bool
+) -> tuple[int, Sequence[MarketFact]]:
+    """Give what was read of the past; where it may be missing it is left out, with all marks it had set."""
+    if not bounded or (reading.done() and reading.exception() is None):
+        return reading.result()
+    reason = str(reading.exception()) if reading.done() else "they take too long"
+    _LOG.warning("no_candles", extra={"fields": {"message": reason}})
+    engine.state.marks.clear()
+    return 0, ()

@@ -21,8 +21,7 @@ from investbot.engine.spec import EngineSpec
 from investbot.instance.journal import Journal
 from investbot.instance.live import Conclude, LiveMarket
 from investbot.instance.patience import Pace, Waits
-from investbot.instance.pumping import pump
-from investbot.instance.recovery import replay
+from investbot.instance.recovery import _both, replay
 from investbot.ports.trading import VenueOrder
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading import FakeTrading
@@ -151,6 +150,10 @@ def account(**more: Any) -> FakeTrading:
     return FakeTrading({"USDT": Decimal(10_000)}, {SYMBOL: PRICE}, at=START, **more)
 
 
+async def nothing() -> None:
+    """Wait for nothing."""
+
+
 @dataclass
 class LiveHost:
     """One instance on a live venue; `crash` and `start` again as often as a test likes."""
@@ -173,6 +176,7 @@ class LiveHost:
     )
     namespace: str = "home/alpha"
     alive: bool = False
+    candles_come: Callable[[], Awaitable[None]] = nothing
     candles: list[Candle] = field(default_factory=list)
     """All that were worked on, for the warm-up of the next process."""
 
@@ -191,8 +195,6 @@ class LiveHost:
         )
         self.engine = Engine(spec, Scripted(self.script))
         last = await replay(self.engine, self.ledger)
-        for candle in self.candles:
-            self.engine.warm(candle)
         self.market = LiveMarket(self.engine, self.venue, lambda: self.venue.at, self.hurry.pace, self.waits)
         self.journal = Journal(self.ledger, lambda row: None, 1)
         self.alive = True
@@ -208,10 +210,16 @@ class LiveHost:
         return self._begun.done()
 
     async def _begin(self, last: int) -> None:
-        await pump(self.market, self.journal, self.market.recover({SYMBOL: BTC}, self.ledger, last))
-        await pump(self.market, self.journal, self.market.executor.reconcile())
+        orders = self.market.recover({SYMBOL: BTC}, self.ledger, last)
+        await _both(self.engine, self.market, self.journal, orders, self._past(), None)
         self.market.hear(self._hear)
-        self.market.executor.start()
+
+    async def _past(self) -> tuple[int, Sequence[Candle]]:
+        """Tell the candles of before, once the market has them."""
+        await self.candles_come()
+        for candle in self.candles:
+            self.engine.warm(candle)
+        return len(self.candles), ()
 
     def _hear(self, conclude: Conclude) -> None:
         asyncio.get_running_loop().call_soon(self._take, conclude)

@@ -289,18 +289,6 @@ async def test_entries_wait_for_exits(host: LiveHost) -> None:
     assert "1-entry-10" not in floor.orders.open
 
 
-async def test_a_venue_without_stops_leaves_them_to_the_instance() -> None:
-    told = replace(FULL, stop_market=False, stop_limit=False)
-    host = await LiveHost(venue=account(capabilities=told)).start()
-    host.feed(flat(1))
-    await host.hurry.until(lambda: host.changes(STOP) == ["REJECTED"])
-    assert host.market.executor.health()["stops"] == f"kept here: {SYMBOL}"
-    host.venue.move(SYMBOL, Decimal(97))
-    host.feed(flat(2, "97"))
-    await host.hurry.until(lambda: not host.state.holdings)
-    agrees(host)
-
-
 async def test_without_immediate_orders_the_rest_of_an_entry_is_withdrawn() -> None:
     host = await LiveHost(venue=account(capabilities=replace(FULL, ioc=False))).start()
     host.venue._end = lambda resting, state: None  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from investbot.control.messages import InstanceRequest
-from investbot.domain.errors import AuthFailed, TryAgain
+from investbot.domain.errors import AuthFailed, TryAgain, VenueUnavailable
 from investbot.domain.market import Instrument
 from investbot.engine.engine import Engine
 from investbot.engine.spec import EngineSpec
@@ -179,3 +179,53 @@ async def test_flattening_a_venue_that_is_down_says_what_is_still_held(
     with pytest.raises(TryAgain, match="still holds BTC/USDT"):
         await flatten(host.parts(), "panic")
     assert len(stops(host)) == 1
+
+
+class Mute:
+    """A venue whose candles never come, or whose past cannot be read."""
+
+    def __init__(self, venue: Any, *, fails: bool) -> None:
+        self._venue = venue
+        self._fails = fails
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def facts(self, anchors: Any, cursor: Any) -> AsyncIterator[Any]:
+        if self._fails:
+            raise VenueUnavailable("There are no candles.")
+        await asyncio.Event().wait()
+        yield anchors, cursor
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_selling_all_needs_no_candles(host: LiveInside, fails: bool, caplog: pytest.LogCaptureFixture) -> None:
+    runner, task = await started(host)
+    await host.until(lambda: stops(host))
+    runner.stop()
+    await task
+    host.renew()
+    parts = host.parts()
+    told = await flatten(replace(parts, venue=Mute(parts.venue, fails=fails)), "panic")
+    assert told["flat"] is True
+    assert host.account.free["BTC"] < PLAIN.lot
+    assert "no_candles" in [record.getMessage() for record in caplog.records]
+    assert "DayRolled" not in [event["kind"] for event in told["events"]]
+
+
+async def test_flattening_does_not_end_before_doubts_are_gone(host: LiveInside) -> None:
+    """An entry counts as never accepted and the venue had it all the time: what it bought is sold too."""
+    host.account._stream = False
+    host.account.capabilities = replace(host.account.capabilities, read_lag_ms=0)
+    host.account.fail("submit", "applied")
+    host.account.delay_reads(10_000)
+    runner, task = await started(host)
+    await host.until(lambda: "never accepted" in [row.get("reason") for row in host.ledger.rows()])
+    runner.stop()
+    await task
+    host.account.lag = 0
+    host.renew()
+    told = await flatten(host.parts(), "panic")
+    assert told["flat"] is True
+    assert host.account.free["BTC"] < PLAIN.lot
+    assert {"OrderFilled", "PositionClosed"} <= {row["kind"] for row in host.ledger.rows()}

@@ -11,7 +11,7 @@ from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, TypeGuard
 
 from investbot.adapters.venues.ccxt.capabilities import Oddities
-from investbot.domain.errors import OrderRejected, VenueUnavailable
+from investbot.domain.errors import NoStopsHere, OrderRejected, VenueUnavailable
 from investbot.domain.market import Instrument, Millis
 from investbot.domain.order import Fill, Order, OrderReport, OrderState, OrderType, Side, TimeInForce
 from investbot.ports.trading import Balance, VenueOrder
@@ -78,7 +78,7 @@ def _stop(order: Order, instrument: Instrument, told: Oddities) -> tuple[str, De
     if order.stop_price is None:
         raise OrderRejected(f"{order.order_id} is a stop without a trigger.")
     if not (told.stop_market or told.stop_limit):
-        raise OrderRejected(f"{order.order_id}: no stop rests on this venue; the instance has to keep it.")
+        raise NoStopsHere(f"{order.order_id}: no stop rests on this venue; the instance has to keep it.")
     params = {told.stop_param: text(order.stop_price)}
     if told.stop_client_id_param:
         params[told.stop_client_id_param] = order.client_order_id
