@@ -8,6 +8,7 @@ from typing import Any
 from investbot.analysis import indicators as i
 from investbot.analysis.analyser import Analyser
 from investbot.analysis.candles import CandleLayers, CandlePatterns
+from investbot.analysis.regime import Regimes
 
 ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "adx": i.Adx(),
@@ -26,6 +27,7 @@ ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "obv": i.Obv(),
     "pivots": i.Pivots(),
     "pivots, fibonacci": i.Pivots(session="week", kind="fibonacci"),
+    "regime": Regimes(),
     "roc": i.Roc(),
     "rsi": i.Rsi(),
     "sma": i.Sma(20),

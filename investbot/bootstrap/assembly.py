@@ -64,7 +64,7 @@ def engine_spec(
 
 def strategy_of(profile: Profile, folder: Path) -> Strategy:
     """Make the strategy a profile names; its file, where it is one, is relative to `folder`. ConfigError."""
-    return make_strategy(profile.strategy.name, profile.strategy.parameters, folder)
+    return make_strategy(profile.strategy.name, profile.strategy.parameters, folder, profile.strategy.regimes)
 
 
 def identity_of(config: InstanceConfig) -> Identity:

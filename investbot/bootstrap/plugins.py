@@ -17,6 +17,7 @@ from typing import Any, cast
 from investbot.bootstrap.installed import entry_points
 from investbot.domain.errors import ConfigError
 from investbot.strategies.api import Strategy, check_parameters
+from investbot.strategies.by_regime import by_regime
 
 STRATEGIES = "investbot.strategies"
 """The group of entry points that strategies register under."""
@@ -83,8 +84,21 @@ def parameters(strategy: type[Strategy]) -> list[Parameter]:
     return found
 
 
-def make_strategy(named: str, given: Mapping[str, Any], folder: Path | None = None) -> Strategy:
-    """Load a strategy and give it its parameters; ConfigError, in one sentence, for one that does not fit."""
+def make_strategy(
+    named: str,
+    given: Mapping[str, Any],
+    folder: Path | None = None,
+    regimes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Strategy:
+    """Load a strategy and give it its parameters, and those that replace some of them in the `regimes` named.
+
+    ConfigError, in one sentence, for one that does not fit.
+    """
+    base = _made(named, given, folder)
+    return by_regime(base, {name: _made(named, {**given, **own}, folder) for name, own in (regimes or {}).items()})
+
+
+def _made(named: str, given: Mapping[str, Any], folder: Path | None) -> Strategy:
     strategy = load_strategy(named, folder)
     declared = {each.name: each for each in parameters(strategy)}
     for name in given:

@@ -59,7 +59,7 @@ def run_profile(
     namespace: str = NAMESPACE,
 ) -> Backtest:
     """Check the files, then run the profile's strategy over them to the end."""
-    strategy = make_strategy(profile.strategy.name, profile.strategy.parameters, folder)
+    strategy = make_strategy(profile.strategy.name, profile.strategy.parameters, folder, profile.strategy.regimes)
     instruments = {symbol: file.check() for symbol, file in zip(profile.market.symbols, files, strict=True)}
     spec = engine_spec(profile, instruments, capital, namespace)
     return run(spec, strategy, merged(files), close_at_end=profile.venue.replay.close_at_end)

@@ -129,6 +129,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], path: KeyPath = ()) 
     kept = dict(base)
     if path == ("strategy",) and over.get("name", base.get("name")) != base.get("name"):
         kept.pop("parameters", None)
+        kept.pop("regimes", None)
     if path == ("venue", "replay") and not over.keys().isdisjoint({"file", "files"}):
         kept.pop("file", None)
         kept.pop("files", None)

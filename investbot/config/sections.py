@@ -32,7 +32,7 @@ from investbot.config.fields import (
     Whole,
     one_of,
 )
-from investbot.config.tables import Files, Kinds, Ladder, OpenTable, Symbols, Table
+from investbot.config.tables import Files, Kinds, Ladder, OpenTable, Symbols, Table, Tables
 from investbot.domain.market import DAY, HOUR, MINUTE, SECOND, Timeframe
 from investbot.domain.rules import ZERO
 from investbot.domain.states import Mode
@@ -101,10 +101,11 @@ class MarketSection(Section):
 
 
 class StrategySection(Section):
-    """`[strategy]`: who has opinions; the strategy itself knows its `parameters`."""
+    """`[strategy]`: who has opinions; the strategy itself knows its `parameters`, for all markets and by `regimes`."""
 
     name: StrategyName = "conservative_scalp"
     parameters: Table = Field(default_factory=dict)
+    regimes: Tables = Field(default_factory=dict)
 
 
 class RiskSection(Section):

@@ -100,6 +100,12 @@ def _table(value: object) -> dict[str, Any]:
     return plain
 
 
+def _tables(value: object) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, Mapping):
+        raise ValueError("this holds tables, not a single value.")  # noqa: TRY004  a ValueError is what the reader collects
+    return {str(name): _table(item) for name, item in value.items()}
+
+
 def _secret_keys(value: object) -> list[str]:
     if isinstance(value, Mapping):
         own = [str(key) for key in value if str(key).lower().replace("_", "").replace("-", "") in _SECRETS]
@@ -124,5 +130,7 @@ Ladder = Annotated[
 """(distance as a fraction of the entry price, part of the position), ascending; the parts add up to 1."""
 Files = Annotated[dict[str, str], PlainValidator(_files)]
 Table = Annotated[dict[str, Any], PlainValidator(_table)]
+Tables = Annotated[dict[str, dict[str, Any]], PlainValidator(_tables)]
+"""Tables by name, each of plain values."""
 OpenTable = Annotated[dict[str, Any], PlainValidator(_open_table)]
 """Handed to a library as it is; refused when it holds a secret."""

@@ -164,3 +164,17 @@ def test_a_file_that_is_mended_can_be_loaded(tmp_path: Path) -> None:
 
 def test_an_error_without_words_is_told_too() -> None:
     assert plugins._first_line(ValueError()) == "no reason given"
+
+
+def test_parameters_by_regime_replace_some_of_the_others() -> None:
+    made: Any = make_strategy("ma_cross", {"fast": 3, "slow": 7}, regimes={"trend": {"slow": 30}})
+    assert made.name == "ma_cross"
+    assert [variant for _, variant in made.variants] == [MovingAverageCross(3, 7), MovingAverageCross(3, 30)]
+    assert make_strategy("ma_cross", {}, regimes={}) == MovingAverageCross()
+
+
+def test_parameters_of_a_regime_are_checked_like_all_others() -> None:
+    with pytest.raises(ConfigError, match="did you mean slow"):
+        make_strategy("ma_cross", {}, regimes={"trend": {"slwo": 30}})
+    with pytest.raises(ConfigError, match="no market regime 'calm'"):
+        make_strategy("ma_cross", {}, regimes={"calm": {"slow": 30}})

@@ -294,3 +294,17 @@ def test_the_room_is_light() -> None:
     code = f"import sys, {rooms}\nprint({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "set()\n"
+
+
+def test_parameters_by_regime_are_merged_like_others_and_left_with_the_strategy(tmp_path: Path) -> None:
+    write(tmp_path, "base.toml", "[strategy]\nname = 'one'\n[strategy.regimes.trend]\nfast = 9\nshare = 0.25\n")
+    same = write(tmp_path, "same.toml", "extends = 'base'\n[strategy.regimes.trend]\nslow = 30\n")
+    assert load_profile(same, [tmp_path], {}).strategy.regimes == {"trend": {"fast": 9, "share": 0.25, "slow": 30}}
+    other = write(tmp_path, "other.toml", "extends = 'base'\n[strategy]\nname = 'two'\n")
+    assert load_profile(other, [tmp_path], {}).strategy.regimes == {}
+
+
+@pytest.mark.parametrize("wrong", ["[strategy]\nregimes = 3\n", "[strategy.regimes]\ntrend = 3\n"])
+def test_regimes_hold_tables(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(ConfigError, match="regimes"):
+        load_profile(write(tmp_path, "p.toml", wrong), [], {})

@@ -9,12 +9,28 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from investbot.analysis.indicators import Array, Atr, Bars, Ema, IndicatorSpec, Rsi, Sma, Stream, columns
+from investbot.analysis.candles import CandlePatterns
+from investbot.analysis.indicators import (
+    Array,
+    Atr,
+    Bars,
+    Donchian,
+    Ema,
+    IndicatorSpec,
+    Macd,
+    Obv,
+    Rsi,
+    Sma,
+    Stream,
+    Vwap,
+    columns,
+    line,
+)
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Timeframe
 from investbot.strategies.conservative_scalp import ConservativeScalp
 from investbot.strategies.ma_cross import MovingAverageCross
-from investbot.strategies.series import Series
+from investbot.strategies.series import KEPT_FINDINGS, Series
 from tests.unit.analysis.builders import FIVE_MINUTES, SYMBOL, candles, walk
 
 
@@ -130,3 +146,35 @@ def test_a_series_begun_at_the_same_candle_gives_the_same_values() -> None:
     assert one.view.confirm is not None
     assert two.view.confirm is not None
     assert one.view.confirm.now == two.view.confirm.now
+
+
+def test_lines_of_one_indicator_share_a_stream() -> None:
+    specs: Mapping[str, IndicatorSpec] = {
+        "macd": line(Macd(), "macd"),
+        "signal": line(Macd(), "signal"),
+        "other": line(Macd(5, 9, 3), "signal"),
+        "upper": line(Donchian(), "upper"),
+        "vwap": line(Vwap(), "vwap"),
+        "obv": Obv(),
+    }
+    base = walk(400)
+    series = Series(specs, SYMBOL)
+    assert len(series._many) == 4
+    bars = columns([each.bar for each in base], [each.at for each in base])
+    wanted = {name: spec.over(bars) for name, spec in specs.items()}
+    for index, each in enumerate(base):
+        view = series.update(each)
+        for name in specs:
+            assert np.array_equal([view.now[name]], wanted[name][index : index + 1], equal_nan=True)
+
+
+def test_a_view_shows_the_latest_findings_of_a_finder() -> None:
+    base = walk(400)
+    series = Series({"candles": CandlePatterns(), "fast": Ema(5)}, SYMBOL)
+    bars = columns([each.bar for each in base], [each.at for each in base])
+    every = CandlePatterns().over(bars)
+    assert len(every) > KEPT_FINDINGS
+    for each in base:
+        view = series.update(each)
+        assert "candles" not in view.now
+        assert view.found["candles"] == tuple(one for one in every if one.known_at <= each.at)[-KEPT_FINDINGS:]
