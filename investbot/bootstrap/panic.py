@@ -18,13 +18,14 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor.audit import AuditLog, Entry
 from investbot.supervisor.journal import Journal, Remembered
 from investbot.supervisor.lines import Line, bad, good, worst
-from investbot.supervisor.processes import end_holder
+from investbot.supervisor.processes import end_holder, lock_is_held
 
 PATIENCE_S = 10.0
 """Seconds a process may take to end after SIGTERM."""
 SUPERVISOR_S = 2.0
 """The same for a supervisor, which has not answered for some seconds already."""
 _AT_ONCE = 8
+_ROUNDS = 3
 
 
 def panic(home: Home, key_of: Callable[[str], bytes], by: str, *, patience_s: float = PATIENCE_S) -> list[Line]:
@@ -38,10 +39,17 @@ def panic(home: Home, key_of: Callable[[str], bytes], by: str, *, patience_s: fl
     try:
         names = home.names()
         _forget_wishes(home, names)
-        # Sooner stopped than sold: all processes end before the first ledger is opened.
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            stopped = list(pool.map(lambda name: _stopped(home, name, patience_s), names))
-        lines = _sold(home, dict(zip(names, stopped, strict=True)), key_of, by)
+        told: dict[str, Line] = {}
+        running = names
+        for _ in range(_ROUNDS):  # a process that was only just made takes its lock late
+            # Sooner stopped than sold: all processes end before the first ledger is opened.
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                stopped = list(pool.map(lambda name: _stopped(home, name, patience_s), running))
+            told |= _sold(home, dict(zip(running, stopped, strict=True)), key_of, by)
+            running = [name for name in names if lock_is_held(home.instance(name).lock)]
+            if not running:
+                break
+        lines = [told[name] for name in names]
         _note(home, names, by, lines)
         return lines
     finally:
@@ -56,14 +64,14 @@ def _stopped(home: Home, name: str, patience_s: float) -> Line | None:
     return None
 
 
-def _sold(home: Home, stopped: dict[str, Line | None], key_of: Callable[[str], bytes], by: str) -> list[Line]:
+def _sold(home: Home, stopped: dict[str, Line | None], key_of: Callable[[str], bytes], by: str) -> dict[str, Line]:
     """Sell what those hold that could be stopped: at venues all at once, then on paper, where nothing is urgent."""
     waiting = [name for name, line in stopped.items() if line is None]
     urgent = [name for name in waiting if _is_at_venue(home, name)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         sold = dict(zip(urgent, pool.map(lambda name: _flattened(home, name, key_of, by), urgent), strict=True))
     sold |= {name: _flattened(home, name, key_of, by) for name in waiting if name not in sold}
-    return [line or sold[name] for name, line in stopped.items()]
+    return {name: line or sold[name] for name, line in stopped.items()}
 
 
 def _is_at_venue(home: Home, name: str) -> bool:

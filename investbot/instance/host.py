@@ -6,6 +6,7 @@ the process's own affair and ends it in order, to be started anew.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -118,6 +119,5 @@ def covered(state: EngineState) -> bool:
 def _give_back() -> None:
     """Collect what nobody refers to any more and let the C library return what it hoards (malloc_trim(3))."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    with contextlib.suppress(AttributeError):  # only the GNU library has it
+        ctypes.CDLL(None).malloc_trim(0)
