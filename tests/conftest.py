@@ -14,6 +14,9 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+from investbot.adapters.isolation.kernel import ThisKernel
+from investbot.adapters.isolation.landlock import abi
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 settings.register_profile(
@@ -62,6 +65,15 @@ def market_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared candle files: set INVESTBOT_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def landlock() -> int:
+    """Give the ABI of this kernel's Landlock, or skip where there is none that knows TCP ports and signals."""
+    found = abi(ThisKernel())
+    if found < 6:
+        pytest.skip("this kernel has no Landlock of ABI 6 or newer")
+    return found
 
 
 @pytest.fixture
