@@ -37,6 +37,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "config": ("config",),
     "vault": ("vault",),
     "audit": ("audit",),
+    "notify": ("notify",),
     "doctor": ("doctor",),
     "strategies": ("strategies",),
     "backtest": ("backtest",),

@@ -10,6 +10,7 @@ from investbot.doctor.checks import (
     clock,
     disk,
     ledgers,
+    notices,
     orphans,
     permissions,
     settings,
@@ -30,7 +31,7 @@ class Check:
 
 def all_checks() -> tuple[Check, ...]:
     """Give every check, in the order in which they are shown."""
-    rooms = (versions, permissions, disk, clock, settings, allocations, orphans, supervisor, ledgers)
+    rooms = (versions, permissions, disk, clock, settings, allocations, orphans, supervisor, notices, ledgers)
     return tuple(Check(room.NAME, room.check) for room in rooms)
 
 

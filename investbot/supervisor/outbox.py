@@ -98,10 +98,6 @@ class Outbox:
         found = [(number, each) for number, each in self._state.waiting.items() if each.due <= now and mine(each)]
         return sorted(found, key=lambda pair: (-pair[1].weight, pair[0]))
 
-    def next_due(self, now: Millis) -> Millis | None:
-        """Say when the next notice that is not yet due will be; None when there is none."""
-        return min((each.due for each in self._state.waiting.values() if each.due > now), default=None)
-
     def waiting(self, mine: Callable[[Notice], bool] = lambda _: True) -> int:
         """Count those that wait and are `mine`."""
         return sum(mine(each) for each in self._state.waiting.values())

@@ -16,6 +16,7 @@ from investbot.adapters.venues.synthetic import SyntheticVenue
 from investbot.cli.main import main
 from investbot.domain.market import Candle, Timeframe
 from tests.docs.manual import entries
+from tests.fakes.discord import discord
 from tests.integration.cli import Shell, market
 
 pytestmark = pytest.mark.slow
@@ -53,6 +54,13 @@ def examples() -> list[str]:
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """Give the files the examples speak of; only the network is replaced, by a made-up market."""
     shell = Shell(tmp_path)
+    with discord() as server:
+        (tmp_path / "webhook.txt").write_text(server.url, encoding="utf-8")
+        yield from _filled(shell)
+
+
+def _filled(shell: Shell) -> Iterator[Shell]:
+    tmp_path = shell.folder
     (tmp_path / "keys.json").write_text(json.dumps({"apiKey": "a", "secret": "b"}), encoding="utf-8")
     candles = asyncio.run(_candles())
     lines = [f"{c.opened_at},{c.open},{c.high},{c.low},{c.close},{c.bar.volume}" for c in candles]
@@ -85,7 +93,8 @@ def test_every_example_works(shell: Shell, monkeypatch: pytest.MonkeyPatch, caps
         monkeypatch.setenv("INVESTBOT_HOME", str(home))
         if words[:2] == ["config", "set"]:
             words.remove("market.timeframe=5m")  # the made-up market has it already
-        typed = io.TextIOWrapper(io.BytesIO(b"apiKey=a\nsecret=b\n" if words[-1] == "-" else b""))
+        asked = (shell.folder / "webhook.txt").read_bytes() if words[0] == "notify" else b"apiKey=a\nsecret=b\n"
+        typed = io.TextIOWrapper(io.BytesIO(asked if words[-1] == "-" else b""))
         monkeypatch.setattr("sys.stdin", typed)
         capsys.readouterr()
         if words[0] == "run":  # in a process of its own, to the end of its candles, at once

@@ -52,6 +52,7 @@ def _audited(home: Home, vault: OpenVault, name: str) -> str:
 
 
 def _remove(home: Home, vault: OpenVault, name: str) -> str:
+    from investbot.bootstrap.notices import secret_name
     from investbot.instance.lock import InstanceLock
 
     instance = home.existing(name)
@@ -68,6 +69,7 @@ def _remove(home: Home, vault: OpenVault, name: str) -> str:
         gone = home.instances / f".{name}.gone"
         instance.path.rename(gone)
         vault.forget(name)
+        vault.secret_forget(secret_name(name))
         shutil.rmtree(gone)
     return f"removed; a verified copy is in {kept}"
 

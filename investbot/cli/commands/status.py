@@ -85,6 +85,8 @@ def status(
         if watch and not session.output.is_json and sys.stdout.isatty():
             sys.stdout.write(_CLEAR)
         session.output.rows(rows if session.output.is_json else map(_short, rows), COLUMNS, _NONE, _LESS)
+        for why in sorted({row["notices"]["error"] for row in rows if (row.get("notices") or {}).get("error")}):
+            session.output.warn(f"notices do not get out: {why} See `investbot notify list`.")
         if not watch:
             return 0
         sys.stdout.flush()
