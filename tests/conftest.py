@@ -14,9 +14,6 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
-from investbot.adapters.isolation.kernel import ThisKernel
-from investbot.adapters.isolation.landlock import abi
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 settings.register_profile(
@@ -70,6 +67,9 @@ def market_data() -> Path:
 @pytest.fixture
 def landlock() -> int:
     """Give the ABI of this kernel's Landlock, or skip where there is none that knows TCP ports and signals."""
+    from investbot.adapters.isolation.kernel import ThisKernel
+    from investbot.adapters.isolation.landlock import abi
+
     found = abi(ThisKernel())
     if found < 6:
         pytest.skip("this kernel has no Landlock of ABI 6 or newer")
