@@ -25,6 +25,7 @@ from investbot.bootstrap import reading
 from investbot.bootstrap.account import Account, admit, check_capital, demand_none_left, read_account
 from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.errand import send
+from investbot.bootstrap.feed_companion import feed_companion
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.notices import FleetNews
@@ -39,7 +40,6 @@ from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.supervisor import daemon
 from investbot.supervisor.app import Supervisor
-from investbot.supervisor.companions import Companion
 from investbot.supervisor.lifecycle import RestartPolicy
 from investbot.supervisor.lines import Line
 from investbot.supervisor.outside import Recipe
@@ -49,8 +49,6 @@ from investbot.supervisor.zygote_spawner import make_spawner
 
 _MODULE = "investbot.bootstrap.supervisor"
 _MS = 1000
-COMPANIONS: tuple[Companion, ...] = ()
-"""What the instances of every home lean on: started before them, `python -m` of a module of this room each."""
 
 
 def run_supervisor(
@@ -233,7 +231,8 @@ async def _supervise(
 ) -> list[Line]:
     loop = asyncio.get_running_loop()
     herald = SupervisorHerald(Manager(os.environ))
-    supervisor = Supervisor(home.path, outside, spawner, clock, companions=COMPANIONS, herald=herald, post=post)
+    companions = [feed_companion(home)]
+    supervisor = Supervisor(home.path, outside, spawner, clock, companions=companions, herald=herald, post=post)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: asked.append(asyncio.create_task(supervisor.go_down())))

@@ -12,7 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ _GONE = frozenset({InstanceState.STOPPED, InstanceState.EXITED, InstanceState.FA
 class Companion:
     """What the supervisor has to know of a companion; `program` is what follows the interpreter.
 
-    It is handed `--home HOME --ready-fd N`. Instances wait at most `ready_s` seconds for it after a start of the
-    supervisor; `heartbeat_s` seconds without a line on the pipe are too many.
+    It is handed `--home HOME --ready-fd N`. Instances wait at most `ready_s` seconds for it after it was first started;
+    `heartbeat_s` seconds without a line on the pipe are too many. One that is not always `wanted` is started once that
+    is true: it is asked, on a thread, at the start of the supervisor and before each start of an instance.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Companion:
     restart: lc.RestartPolicy = field(default_factory=lc.RestartPolicy)
     ready_s: float = 20.0
     heartbeat_s: float = 30.0
+    wanted: Callable[[], bool] | None = None
 
 
 class CompanionKeeper(ProcessKeeper):
@@ -136,30 +138,49 @@ class Companions:
 
     def __init__(self, companions: Iterable[Companion], bench: Bench) -> None:
         """Keep them; nothing is started before `open`."""
-        self.keepers = [CompanionKeeper(each, bench) for each in companions]
-        self._wait_s = {each.name: each.ready_s for each in companions}
+        self._companions = tuple(companions)
+        self.keepers = [CompanionKeeper(each, bench) for each in self._companions]
         self._bench = bench
-        self._since = bench.now()
+        self._since: dict[str, float] = {}
         self._ticking: asyncio.Task[None] | None = None
+        self._calling: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Start all of them at once."""
-        self._since = self._bench.now()
+        """Start all that are wanted at once."""
         self._ticking = asyncio.create_task(count_silence(self._bench.now, lambda: self.keepers))
-        for keeper in self.keepers:
-            keeper.tell(lc.StartAsked())
+        for companion, keeper in zip(self._companions, self.keepers, strict=True):
+            if companion.wanted is None:
+                self._call(keeper)
+        self._calling = asyncio.create_task(self._call_wanted())
 
     async def ready(self) -> None:
-        """Wait until all work or have failed once, each at most its own time after `open`."""
-        for keeper in self.keepers:
-            left = self._since + self._wait_s[keeper.name] - self._bench.now()
-            await keeper.until(lambda _, one=keeper: one.settled, max(0.0, left))  # type: ignore[misc]
+        """Wait until all that are wanted work or have failed once, each at most its own time after its first start."""
+        if self._ticking is not None:
+            await self._call_wanted()
+        for companion, keeper in zip(self._companions, self.keepers, strict=True):
+            if keeper.name in self._since:
+                left = self._since[keeper.name] + companion.ready_s - self._bench.now()
+                await keeper.until(lambda _, one=keeper: one.settled, max(0.0, left))  # type: ignore[misc]
+
+    async def _call_wanted(self) -> None:
+        """Start those that are wanted by now and were not before."""
+        for companion, keeper in zip(self._companions, self.keepers, strict=True):
+            if companion.wanted is not None and keeper.name not in self._since:
+                wanted = await asyncio.to_thread(companion.wanted)
+                if wanted and keeper.name not in self._since:
+                    self._call(keeper)
+
+    def _call(self, keeper: CompanionKeeper) -> None:
+        self._since[keeper.name] = self._bench.now()
+        keeper.tell(lc.StartAsked())
 
     async def close(self) -> None:
         """End all of them, and wait until they are gone."""
         patience = self._bench.patience
-        if self._ticking is not None:
-            self._ticking.cancel()
+        for task in (self._ticking, self._calling):
+            if task is not None:
+                task.cancel()
+        self._ticking = None
         for keeper in self.keepers:
             keeper.tell(lc.StopAsked())
         for keeper in self.keepers:

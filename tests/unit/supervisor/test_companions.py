@@ -144,6 +144,21 @@ async def test_no_room_for_a_process_is_tried_again(home: Path, monkeypatch: pyt
         await reaches(keeper, lambda life: life.state is State.RUNNING)
 
 
+async def test_one_that_is_not_always_wanted_is_started_once_it_is(home: Path) -> None:
+    wanted: list[int] = []
+    async with keeping(home, BEATS, wanted=lambda: bool(wanted)) as (companions, keeper):
+        await companions.ready()
+        assert keeper.life.state is State.STOPPED
+        wanted.append(1)
+        await asyncio.gather(*(companions.ready() for _ in range(5)))
+        assert (keeper.life.state, keeper.life.restarts) == (State.RUNNING, 0)
+
+
+async def test_one_that_is_wanted_from_the_beginning_needs_no_instance(home: Path) -> None:
+    async with keeping(home, BEATS, wanted=lambda: True) as (_, keeper):
+        await reaches(keeper, lambda life: life.state is State.RUNNING)
+
+
 async def test_without_companions_nothing_is_waited_for(home: Path) -> None:
     bench = Bench(home, time.monotonic, lambda: None, lambda name, life: None)
     companions = Companions([], bench)
