@@ -13,6 +13,7 @@ from typing import Any
 
 from investbot import __version__
 from investbot.control import messages as m
+from investbot.control.access import Access
 from investbot.control.connection import Connection
 from investbot.control.server import ControlServer, Emit
 from investbot.domain.errors import InvestBotError, LedgerError, UsageError
@@ -54,6 +55,7 @@ class Supervisor:
         patience: Patience | None = None,
         cooldown_s: float = 5.0,
         owner_uid: int | None = None,
+        access: Access | None = None,
         companions: Sequence[Companion] = (),
         herald: Herald | None = None,
         post: Post | None = None,
@@ -65,7 +67,7 @@ class Supervisor:
         self._home = home
         self._outside = outside
         self._clock = clock
-        self._server = ControlServer(home, self, owner_uid=owner_uid)
+        self._server = ControlServer(home, self, owner_uid=owner_uid, access=access)
         self._scribe = Scribe(home / "run" / "audit.jsonl", clock)
 
         self._herald = herald or Herald()
