@@ -23,6 +23,7 @@ from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault, Vault
 from investbot.bootstrap import reading
 from investbot.bootstrap.account import Account, admit, check_capital, demand_none_left, read_account
+from investbot.bootstrap.admission import access_of
 from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.errand import send
 from investbot.bootstrap.feed_companion import feed_companion
@@ -232,7 +233,8 @@ async def _supervise(
     loop = asyncio.get_running_loop()
     herald = SupervisorHerald(Manager(os.environ))
     companions = [feed_companion(home)]
-    supervisor = Supervisor(home.path, outside, spawner, clock, companions=companions, herald=herald, post=post)
+    more: dict[str, Any] = {"companions": companions, "herald": herald, "post": post, "access": access_of(home)}
+    supervisor = Supervisor(home.path, outside, spawner, clock, **more)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: asked.append(asyncio.create_task(supervisor.go_down())))
