@@ -187,11 +187,13 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
 
 def _link(site: _Site, serve: Serve) -> Link:
     """Make the way to a supervisor; in the foreground to the service manager too."""
-    from investbot.bootstrap.systemd import Manager, ToldLink
     from investbot.control.link import InstanceLink
 
-    path, name = site.place.path, site.folder.name
-    return InstanceLink(path, name, serve) if site.isolated else ToldLink(path, name, serve, Manager(os.environ))
+    if site.isolated:
+        return InstanceLink(site.place.path, site.folder.name, serve)
+    from investbot.bootstrap.systemd import Manager, ToldLink
+
+    return ToldLink(site.place.path, site.folder.name, serve, Manager(os.environ))
 
 
 def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
@@ -219,11 +221,12 @@ def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine
     from investbot.config.fleet import load_fleet
 
     home = site.place.path
-    candles = make_venue(config, site.clock, home if load_fleet(home).feed.enabled else None)
+    candles = make_venue(config, site.clock, home if load_fleet(home).feed.enabled else None, site.place.market)
     if not at_venue(config):
         from investbot.engine.simulated import SimulatedMarket
         from investbot.simulation.book import Book
 
+        demand_allowed(config, site.folder, site.key)
         return candles, lambda engine: SimulatedMarket(engine, Book(engine.spec.costs, engine.spec.instruments))
     from investbot.instance.live import LiveMarket
 

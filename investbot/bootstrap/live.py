@@ -11,10 +11,10 @@ from investbot.adapters.storage.secrets import get_secrets
 from investbot.adapters.venues.ccxt.secrecy import FIELDS
 from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.home import Home, InstanceHome
-from investbot.bootstrap.venues import venue_names
+from investbot.bootstrap.venues import market_place, venue_names
 from investbot.config.instance import InstanceConfig
 from investbot.domain.errors import AuthFailed, ConfigError
-from investbot.domain.market import Cursor, Instrument, Millis
+from investbot.domain.market import DAY, Cursor, Instrument, Millis
 from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.ports.venue import MarketFact, Venue
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 LIVE_READY = True
 """Whether the modes sandbox and live trade at all: the one switch that holds them back."""
-POLL_S, POLL_PAPER_S = 0.2, 1.0
+POLL_S, POLL_PAPER_S = 0.2, 2.0
 """Seconds between two looks for a candle that is due: a test venue may run fifty times as fast as the wall."""
+_ON_ITS_WAY = {"SENT", "UNKNOWN"}
+"""States that only an order at a real venue is ever in without an id there."""
+_LATELY = DAY
+"""How far back a ledger's orders are looked at, in milliseconds before its last event."""
 _SIMULATED = "sim-"
 """What the venue's ids of simulated orders begin with."""
 
@@ -63,20 +67,32 @@ def demand_tradeable(config: InstanceConfig, keys: Mapping[str, str]) -> None:
 
 
 def demand_allowed(config: InstanceConfig, folder: InstanceHome, key: bytes) -> None:
-    """Refuse to trade where nobody ever said yes to real money, or over a ledger of made-up fills; ConfigError."""
+    """Refuse to trade where nobody ever said yes to real money, or to mix real and made-up fills; ConfigError."""
     if not at_venue(config):
+        if any(not made_up for made_up in _made_up(folder, key)):
+            raise ConfigError(
+                f"{config.name} is set to paper, and its ledger is of real orders, some of which may be open; set its "
+                f"venue.mode back with `investbot config rollback {config.name}`, or make another instance for paper."
+            )
         return
     if config.venue.mode is Mode.LIVE and not read_consent(folder).version:
         raise ConfigError(
             f"Nobody has allowed {config.name} to trade real money yet; `investbot start {config.name}` asks for that."
         )
-    with closing(SqlcipherReader.open(folder.ledger, key)) as reader:
-        simulated = any(str(row["venue_order_id"] or "").startswith(_SIMULATED) for row in reader.rows("orders"))
-    if simulated:
+    if any(_made_up(folder, key)):
         raise ConfigError(
             f"{config.name} has traded on paper, and its ledger is full of made-up fills; "
             f"make another instance for {config.venue.mode.value} trading with `investbot create`."
         )
+
+
+def _made_up(folder: InstanceHome, key: bytes) -> list[bool]:
+    """Tell of each order of late, or of all where something is held, whether a model of a venue acknowledged it."""
+    with closing(SqlcipherReader.open(folder.ledger, key)) as reader:
+        last = reader.snapshot()["last_event_at"]
+        since = None if last is None or reader.rows("positions") else max(0, last - _LATELY)
+        rows = [row for row in reader.rows("orders", since) if row["venue_order_id"] or row["state"] in _ON_ITS_WAY]
+    return [str(row["venue_order_id"]).startswith(_SIMULATED) for row in rows]
 
 
 def has_begun(folder: InstanceHome, key: bytes) -> bool:
@@ -97,6 +113,9 @@ def trading_venue(config: InstanceConfig, keys: Mapping[str, str], place: Home, 
         settings=config.venue.ccxt,
         sandbox=config.venue.mode is Mode.SANDBOX,
         limits=place.run.path / "limits",
+        folder=market_place(
+            place.market, config.venue.name, config.venue.ccxt, sandbox=config.venue.mode is Mode.SANDBOX
+        ),
     )
 
 

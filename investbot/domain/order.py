@@ -89,7 +89,8 @@ class Order:
 class Fill:
     """What the venue did: quantity in base, price in quote per base, the fee in `fee_currency`.
 
-    `at` in milliseconds UTC; `trade_id` is the venue's and books a fill only once.
+    `at` in milliseconds UTC; `trade_id` is the venue's and books a fill only once. Where a venue takes two fees,
+    `fee` is the one in base and `fee_quote` what was taken from quote cash beside it.
     """
 
     at: Millis
@@ -101,6 +102,7 @@ class Fill:
     quantity: Decimal
     fee: Decimal
     fee_currency: str
+    fee_quote: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,6 @@ def filled(state: EngineState, fill: Fill, instrument: Instrument, costs: CostRu
         quantity=fill.quantity,
         fee=fill.fee,
         fee_currency=fill.fee_currency,
-        fee_quote=fill.fee if fill.fee_currency == instrument.quote else Decimal(0),
+        fee_quote=fill.fee if fill.fee_currency == instrument.quote else fill.fee_quote,
         gapped=gapped,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from investbot.adapters.clock import SystemClock
+from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.secrets import set_secrets
 from investbot.adapters.venues.ccxt.breaker import Circuit
 from investbot.adapters.venues.ccxt.trading import CcxtTrading, TradingHealth
@@ -34,6 +36,9 @@ from investbot.bootstrap.live import (
 )
 from investbot.config.instance import InstanceConfig, load_instance
 from investbot.domain.errors import AuthFailed, ConfigError, TryAgain, UnknownInstance, VenueUnavailable
+from investbot.domain.events import CapitalAllocated, OrderChanged, OrderPlaced, PlanMade
+from investbot.domain.order import Order, OrderState, OrderType, Role, Side
+from investbot.domain.position import ExitPlan
 from investbot.ports.trading import KeyRights
 from tests.fakes.venue import FakeVenue
 from tests.integration.instance_homes import KEY, make_home, make_instance, replaying, write_candles
@@ -127,6 +132,26 @@ def test_a_ledger_of_made_up_fills_is_no_beginning(home: Home, tmp_path: Path) -
     alpha.settings.write_text(text)
     with pytest.raises(ConfigError, match="alpha has traded on paper"):
         demand_allowed(config_of(alpha), alpha, KEY)
+
+
+@pytest.mark.parametrize("changed", [(OrderState.ACKNOWLEDGED, "77"), (OrderState.SENT, None)])
+def test_a_ledger_of_real_orders_is_not_gone_on_with_on_paper(
+    home: Home, changed: tuple[OrderState, str | None]
+) -> None:
+    alpha = at_venue(home, "alpha", "venue.name=binance", "venue.mode=sandbox")
+    plan = ExitPlan("1", "BTC/USDT", "s1", Decimal("0.01"), (), Decimal(0), 0, Decimal(1))
+    order = Order(
+        "1-entry-1", "ib1", "1", 5, "BTC/USDT", Side.BUY, OrderType.LIMIT, Role.ENTRY, Decimal(1), "", Decimal(100)
+    )
+    with closing(SqlcipherLedger.open(alpha.ledger, KEY)) as ledger:
+        begun = CapitalAllocated(5, Decimal(500), Decimal(500))
+        ledger.append(
+            [begun, PlanMade(5, plan), OrderPlaced(5, order), OrderChanged(5, "1-entry-1", *changed, "")], None
+        )
+    demand_allowed(config_of(alpha), alpha, KEY)
+    alpha.settings.write_text(alpha.settings.read_text().replace('"sandbox"', '"paper"'))
+    ended = run_foreground(home.path, "alpha", KEY)
+    assert (ended.exit_code, "its ledger is of real orders" in ended.message) == (78, True)
 
 
 # ---- consent -------------------------------------------------------------------------------------------------------

@@ -306,3 +306,13 @@ def test_what_has_no_price_yet_is_not_valued() -> None:
     assert not host.engine.handle(f.Timer(START + 400 * FIVE.ms))
     host.state.marks[SYMBOL] = Decimal(100)
     assert isinstance(host.engine.handle(f.Timer(START + 400 * FIVE.ms))[0], e.DayRolled)
+
+
+def test_two_fees_shrink_both_position_and_cash() -> None:
+    host = Host(script={1: LONG}).feed(flat(1))
+    fill = Fill(START, "1-entry-1", "t1", SYMBOL, Side.BUY, Decimal(100), Decimal(1), Decimal("0.1"), "BTC", Decimal(2))
+    (booked, *_) = host.engine.take([fill])
+    assert isinstance(booked, e.OrderFilled)
+    assert (booked.fee, booked.fee_quote) == (Decimal("0.1"), Decimal(2))
+    assert host.state.cash == 10_000 - 100 - 2
+    assert host.state.holdings["1"].quantity == Decimal("0.9")

@@ -65,7 +65,7 @@ class Caller:
         self._monotonic = monotonic
         self._clock_doubted = False
         self.endpoints: dict[str, Endpoint] = {}
-        self.last_error = ""
+        self._errors: dict[str, str] = {}
 
     async def ask(
         self, name: str, *args: Any, asked: Asked = Asked.READ, urgent: bool = False, own: Any = None, **more: Any
@@ -78,6 +78,11 @@ class Caller:
         if asked is not Asked.SUBMIT or self._clock_doubted:
             await self._sync_if_due(urgent=urgent)
         return await self._ask(name, own or getattr(self._exchange, name), args, more, asked, urgent=urgent)
+
+    @property
+    def last_error(self) -> str:
+        """The newest error of a kind of question that has not been answered since; "" for none."""
+        return next(reversed(self._errors.values()), "")
 
     async def sync(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Look at the venue's clock twice, so that its rate is known; VenueError."""
@@ -121,13 +126,15 @@ class Caller:
             raise
         endpoint = self.endpoints.setdefault(name, Endpoint())
         if problem is None:
+            self._errors.pop(name, None)
             endpoint.answers += 1
             endpoint.times_ms.append((self._monotonic() - began) * 1000.0)
             self._breaker.succeeded()
             await self._count_weight()
             return answer
         endpoint.errors += 1
-        self.last_error = str(problem)
+        self._errors.pop(name, None)
+        self._errors[name] = str(problem)
         if pause is not None:
             self._breaker.abandoned()
             await self._limiter.pause(pause)

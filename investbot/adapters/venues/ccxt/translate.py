@@ -164,7 +164,7 @@ def fill(answer: object, instrument: Instrument, client_ids: Mapping[str, str]) 
     at = _moment(answer, 0)
     if price <= 0 or quantity <= 0 or at <= 0:
         raise VenueUnavailable(f"The venue told of a trade {told(answer, 'id')} without price, quantity or time.")
-    fee, currency = fee_of(answer, instrument)
+    fee, currency, beside = fee_of(answer, instrument)
     order_id = told(answer, "order")
     return order_id, Fill(
         at=at,
@@ -176,13 +176,15 @@ def fill(answer: object, instrument: Instrument, client_ids: Mapping[str, str]) 
         quantity=quantity,
         fee=fee,
         fee_currency=currency,
+        fee_quote=beside,
     )
 
 
-def fee_of(answer: Mapping[str, Any], instrument: Instrument) -> tuple[Decimal, str]:
+def fee_of(answer: Mapping[str, Any], instrument: Instrument) -> tuple[Decimal, str, Decimal]:
     """Sum up the fee of a trade and name its currency: base, quote or a third one; a rebate is negative.
 
-    Where a venue takes two, the one that shrinks the position counts, for what is not there cannot be sold.
+    Where a venue takes two, the one that shrinks the position comes first, and what was taken from quote cash beside
+    it third; a coin that is neither is not ours to account for.
     """
     single = answer.get("fee")
     parts = [part for part in (answer.get("fees") or [single]) if isinstance(part, Mapping)]
@@ -194,10 +196,14 @@ def fee_of(answer: Mapping[str, Any], instrument: Instrument) -> tuple[Decimal, 
             currency = str(part.get("currency") or instrument.quote)
             sums[currency] = sums.get(currency, _NOUGHT) + number(part["cost"], "fee")
     paid = {currency: cost for currency, cost in sums.items() if cost}
-    for currency in (instrument.base, *paid, *sums):
+    for currency in (instrument.base, instrument.quote, *paid, *sums):
         if currency in paid or (not paid and currency in sums):
-            return sums[currency], currency
-    return _NOUGHT, instrument.quote
+            return (
+                sums[currency],
+                currency,
+                _NOUGHT if currency == instrument.quote else paid.get(instrument.quote, _NOUGHT),
+            )
+    return _NOUGHT, instrument.quote, _NOUGHT
 
 
 def balances(answer: object) -> dict[str, Balance]:

@@ -402,3 +402,15 @@ async def test_orders_of_the_two_kinds_are_urgent_or_not() -> None:
         await venue.submit(order(Role.EXIT, quantity="0.001"))
         assert seen == [False, True]
         assert order(Role.EXIT).type is OrderType.MARKET
+
+
+async def test_an_error_is_forgotten_once_the_same_question_is_answered() -> None:
+    async with desk() as (exchange, venue):
+        exchange.faults.add("GET account", "500")
+        with pytest.raises(VenueUnavailable):
+            await venue.balances()
+        assert "500" in venue.health().last_error
+        await venue.open_orders("BTC/USDT")
+        assert "500" in venue.health().last_error
+        await venue.balances()
+        assert venue.health().last_error == ""

@@ -204,7 +204,26 @@ def test_a_fill_names_its_own_order_where_it_can() -> None:
     ],
 )
 def test_fees_in_base_quote_or_a_third_coin(change: dict[str, Any], fee: str, currency: str) -> None:
-    assert fee_of(trade(**change), BTC) == (Decimal(fee), currency)
+    assert fee_of(trade(**change), BTC)[:2] == (Decimal(fee), currency)
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        ({"BNB": "2", "USDT": "1"}, ("1", "USDT", "0")),
+        ({"BNB": "2", "BTC": "0.1"}, ("0.1", "BTC", "0")),
+        ({"USDT": "1", "BTC": "0.1"}, ("0.1", "BTC", "1")),
+        ({"USDT": "0", "BTC": "0.1"}, ("0.1", "BTC", "0")),
+        ({"BNB": "2", "XYZ": "1"}, ("2", "BNB", "0")),
+    ],
+)
+def test_of_two_fees_both_are_kept_that_money_and_position_feel(
+    costs: dict[str, str], told: tuple[str, str, str]
+) -> None:
+    fees = [{"cost": cost, "currency": currency} for currency, cost in costs.items()]
+    fee, currency, beside = fee_of(trade(fees=fees), BTC)
+    assert (str(fee), currency, str(beside)) == told
+    assert fill(trade(fees=fees), BTC, {})[1].fee_quote == beside
 
 
 @pytest.mark.parametrize(
