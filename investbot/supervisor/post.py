@@ -68,6 +68,7 @@ class Post:
                 await self._in_clerk(lambda: desk.room.goes_down(self._clock.now()))
             self._wake()
             await self._flush()
+            await self._write_health()
         tasks = [*self._tasks, *self._sending.values()]
         for task in tasks:
             task.cancel()
@@ -174,6 +175,7 @@ class Post:
             room = self._desk.room
             await self._in_clerk(lambda room=room: room.midnight(self._clock.now()))  # type: ignore[misc]
             self._wake()
+            await self._write_health()
             await asyncio.sleep(self._pace.calendar_s)
 
     # ---- sending -----------------------------------------------------------------------------------------------
@@ -210,9 +212,13 @@ class Post:
         self._settled = asyncio.Event()
         desk = self._desk
         if desk is not None:
-            await self._in_clerk(
-                lambda: write_health(self._run / "notices.json", self._health, desk.room.outbox.dropped)
-            )
+            await self._in_clerk(lambda: self._count_and_write(desk.room))
+
+    def _count_and_write(self, room: Mailroom) -> None:
+        routes = dict(self._health)
+        for name, health in routes.items():
+            health.waiting = room.outbox.waiting(lambda notice, name=name: room.route_of(notice) == name)  # type: ignore[misc]
+        write_health(self._run / "notices.json", routes, room.outbox.dropped)
 
     async def _in_clerk(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._clerk, work)

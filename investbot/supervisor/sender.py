@@ -121,7 +121,6 @@ class Sender:
             case Fate.REFUSED:
                 health.refused, health.why = True, delivery.why
                 LOG.error("notices_refused", extra={"fields": {"route": self._name or "fleet", "why": delivery.why}})
-        await desk.in_clerk(self._count)
         await desk.settled()
         return pause_s
 
