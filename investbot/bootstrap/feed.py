@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from investbot.adapters.clock import SystemClock
+from investbot.adapters.history.candle_cache import CandleCache
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.bootstrap.home import Home
 from investbot.bootstrap.process import harden
 from investbot.bootstrap.process_log import process_log
-from investbot.bootstrap.venues import venue_names
+from investbot.bootstrap.venues import market_place, venue_names
 from investbot.config.fleet import FleetConfig, load_fleet
 from investbot.control.feed_messages import Market
 from investbot.domain.errors import ConfigError, InvestBotError, TryAgain
@@ -63,18 +64,21 @@ def run_feed(home: Path, ready_fd: int | None = None) -> None:
             asyncio.run(_serve(place, fleet, clock, ready_fd))
 
 
-def market_venue(clock: Clock) -> MakeVenue:
-    """Give what builds the venue of a stream: an exchange of ccxt, without a key."""
+def market_venue(clock: Clock, cache: Path) -> MakeVenue:
+    """Give what builds the venue of a stream: an exchange of ccxt, without a key; it keeps its candles in `cache`."""
 
     def make(market: Market, frame: Timeframe) -> Venue:
         if market.name in venue_names():
             raise ConfigError(f"{market.name} is no exchange: its candles are the instance's own.")
+        folder = market_place(cache, market.name, market.settings, sandbox=market.sandbox)
         return CcxtVenue(
             market.name,
             frame,
             clock,
             settings=market.settings,
             sandbox=market.sandbox,
+            folder=folder,
+            store=CandleCache(folder),
             stale_after_ms=_FAR,
             grace_ms=0,
         )
@@ -83,7 +87,7 @@ def market_venue(clock: Clock) -> MakeVenue:
 
 
 async def _serve(place: Home, fleet: FleetConfig, clock: Clock, ready_fd: int | None) -> None:
-    feed = Feed(market_venue(clock), clock.monotonic)
+    feed = Feed(market_venue(clock, place.market), clock.monotonic)
     server = FeedServer(place.path, feed)
     watching = asyncio.create_task(feed.watch())
     stop = asyncio.Event()

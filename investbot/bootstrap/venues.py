@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.instruments import InstrumentRules
@@ -21,11 +24,13 @@ def venue_names() -> list[str]:
     return sorted({"replay", "synthetic", *(entry.name for entry in entry_points(group=VENUES))})
 
 
-def make_venue(profile: Profile, clock: Clock | None = None, fed_by: Path | None = None) -> Venue:
+def make_venue(
+    profile: Profile, clock: Clock | None = None, fed_by: Path | None = None, market: Path | None = None
+) -> Venue:
     """Build the venue a profile names, unopened: a registered one, or else an exchange of ccxt (by its id there).
 
-    An exchange's candles come from the feed of the home `fed_by` while there is one. An exchange that there is not is
-    a ConfigError when the venue is opened.
+    An exchange's candles come from the feed of the home `fed_by` while there is one; `market` is the home's market
+    cache, where there is a home. An exchange that there is not is a ConfigError when the venue is opened.
     """
     match profile.venue.name:
         case "replay":
@@ -38,7 +43,8 @@ def make_venue(profile: Profile, clock: Clock | None = None, fed_by: Path | None
                 venue: Venue = found[0].load()(profile)
                 return venue
             clock = clock or SystemClock()
-            return _exchange(profile, clock) if fed_by is None else _fed(profile, clock, fed_by)
+            own = partial(_exchange, profile, clock, market)
+            return own() if fed_by is None else _fed(profile, clock, fed_by, own)
 
 
 def _rules(profile: Profile) -> InstrumentRules:
@@ -81,20 +87,32 @@ def _synthetic(profile: Profile) -> Venue:
     )
 
 
-def _exchange(profile: Profile, clock: Clock) -> Venue:
+def _exchange(profile: Profile, clock: Clock, market: Path | None) -> Venue:
+    from investbot.adapters.history.candle_cache import CandleCache
     from investbot.adapters.venues.ccxt.venue import CcxtVenue
 
+    told, sandbox = profile.venue, profile.venue.mode is Mode.SANDBOX
+    folder = None if market is None else market_place(market, told.name, told.ccxt, sandbox=sandbox)
     return CcxtVenue(
-        profile.venue.name,
+        told.name,
         profile.market.timeframe,
         clock,
-        settings=profile.venue.ccxt,
-        sandbox=profile.venue.mode is Mode.SANDBOX,
+        settings=told.ccxt,
+        sandbox=sandbox,
+        folder=folder,
+        store=None if folder is None else CandleCache(folder),
         stale_after_ms=profile.stale_after_ms,
     )
 
 
-def _fed(profile: Profile, clock: Clock, home: Path) -> Venue:
+def market_place(market: Path, name: str, settings: Mapping[str, Any], *, sandbox: bool) -> Path:
+    """Name the folder in a home's market cache of what is public at one exchange."""
+    from investbot.adapters.venues.ccxt.market_list import market_folder
+
+    return market_folder(market, name, settings, sandbox=sandbox)
+
+
+def _fed(profile: Profile, clock: Clock, home: Path, own: Callable[[], Venue]) -> Venue:
     from investbot.adapters.venues.fed import FedVenue
     from investbot.control.feed_link import FeedLink
     from investbot.control.feed_messages import Market
@@ -105,7 +123,7 @@ def _fed(profile: Profile, clock: Clock, home: Path) -> Venue:
     link = FeedLink(home, market, profile.market.timeframe, clock.monotonic, also=also)
     return FedVenue(
         link,
-        lambda: _exchange(profile, clock),
+        own,
         profile.market.timeframe,
         clock,
         stale_after_ms=profile.stale_after_ms,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from investbot.adapters.venues.ccxt.connection import Connection
 from investbot.adapters.venues.ccxt.series import Series
+from investbot.adapters.venues.ccxt.shelf import Shelf
 from investbot.domain.errors import RateLimited, VenueUnavailable
 from investbot.domain.market import Candle, Timeframe
 
@@ -22,11 +23,13 @@ class Backlog:
         series: Series,
         timeframe: Timeframe,
         sleep: Callable[[float], Awaitable[None]],
+        shelf: Shelf,
     ) -> None:
         self._connection = connection
         self._series = series
         self._timeframe = timeframe
         self._sleep = sleep
+        self._shelf = shelf
         self._page: list[Candle] = []
         self._at = 0
 
@@ -43,7 +46,13 @@ class Backlog:
         size = self._connection.page(series.instrument.symbol)
         self._page, self._at = [], 0
         while not (self._page or self._connection.closed) and series.due(self._connection.now()):
+            since = series.next_at
+            self._page = await self._shelf.recall(series, self._connection.now())
+            if series.next_at != since:
+                continue
             await self._fetch(size)
+            if self._page:
+                await self._shelf.keep(series, since, self._page)
             if not (self._page or series.asks_again or series.pass_over(size, self._connection.now())):
                 break  # what is missing now has not arrived at the venue yet
         return self.ready()

@@ -6,12 +6,14 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import localcontext
+from pathlib import Path
 from typing import Any
 
 from investbot.adapters.venues.ccxt.candle_stream import CandleStream, Heard
 from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operator
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
 from investbot.adapters.venues.ccxt.loader import make_exchange
+from investbot.adapters.venues.ccxt.market_list import MarketList
 from investbot.adapters.venues.ccxt.markets import load_instruments
 from investbot.adapters.venues.ccxt.session import stream_class, to_sandbox
 from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
@@ -36,8 +38,10 @@ class Connection:
         jitter: Callable[[], float],
         *,
         sandbox: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self._name = name
+        self._listing = MarketList(folder, clock.now)
         self._sandbox = sandbox
         self._settings = settings
         self._clock = clock
@@ -63,7 +67,7 @@ class Connection:
                 cafile = self._exchange.cafile
                 self._exchange.ssl_context = await asyncio.to_thread(ssl.create_default_context, cafile=cafile)
             await self._sync(self._exchange)
-            instruments = await load_instruments(self._exchange, symbols)
+            instruments = await load_instruments(self._exchange, symbols, self._listing)
             await self._sync(self._exchange)  # two looks with some time between them tell how fast its clock runs
             return instruments
         except InvestBotError:

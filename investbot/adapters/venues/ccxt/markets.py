@@ -7,34 +7,24 @@ from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Any
 
-from investbot.domain.errors import DataError, VenueUnavailable
+from investbot.adapters.venues.ccxt.market_list import MarketList
+from investbot.domain.errors import DataError
 from investbot.domain.market import Instrument
 
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4
 """The values of ccxt's `precisionMode` that stand for a fixed step."""
 
 
-async def load_instruments(exchange: Any, symbols: Sequence[str]) -> dict[str, Instrument]:
+async def load_instruments(
+    exchange: Any, symbols: Sequence[str], listing: MarketList | None = None
+) -> dict[str, Instrument]:
     """Load the markets of `symbols` into the exchange and read their steps.
 
     DataError for a symbol the venue lacks or whose steps it does not tell; VenueUnavailable for a list without
     markets.
     """
-    fetch = exchange.fetch_markets
-    known: list[str] = []
-
-    async def fetch_wanted(params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        markets = await fetch(params)
-        known.extend(str(market["symbol"]) for market in markets)
-        return [{**market, "info": {}} for market in markets if market["symbol"] in symbols]
-
-    exchange.fetch_markets = fetch_wanted
-    try:
-        await exchange.load_markets(True)
-    finally:
-        exchange.fetch_markets = fetch
-    if not known:
-        raise VenueUnavailable(f"{exchange.id} gives no usable answer (its list of markets is empty).")
+    markets, known = await (listing or MarketList(None, lambda: 0)).load(exchange, set(symbols))
+    exchange.set_markets([{**market, "info": {}} for market in markets])
     for symbol in symbols:
         if symbol not in exchange.markets:
             raise DataError(f"{exchange.id} has no market {symbol}{near_symbols(symbol, known)}: see market.symbols.")

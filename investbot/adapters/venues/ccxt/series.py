@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import isfinite
 
@@ -24,7 +25,7 @@ class Series:
         self.next_at = next_at
         self.bad_rows = 0
         self.holes = 0
-        self._timeframe = timeframe
+        self.timeframe = timeframe
         self._settle_ms = settle_ms
         self._ended_at: Millis | None = None
         self._tries = 0
@@ -37,12 +38,12 @@ class Series:
 
     def due(self, now: Millis) -> bool:
         """Tell whether the next candle should have closed by `now`."""
-        return self.next_at + self._timeframe.ms + self._settle_ms <= now
+        return self.next_at + self.timeframe.ms + self._settle_ms <= now
 
     def pass_over(self, asked: int, now: Millis) -> bool:
         """Go on behind the `asked` candles that the venue turned out not to have, if all of them are past."""
-        beyond = self.next_at + asked * self._timeframe.ms
-        if beyond + self._timeframe.ms > now:
+        beyond = self.next_at + asked * self.timeframe.ms
+        if beyond + self.timeframe.ms > now:
             return False
         self.next_at = beyond
         self._tries = GAP_TRIES
@@ -71,6 +72,14 @@ class Series:
             self._forming = None
         return given
 
+    def recall(self, rows: Sequence[tuple[Millis, float, float, float, float, float]], until: Millis) -> list[Candle]:
+        """Take in rows that were kept, with nothing left out before the opening time `until`."""
+        given = [self._candle(row) for row in map(_row, rows) if row is not None and row[0] >= self.next_at]
+        if until > self.next_at:
+            self._ended_at = self.next_at = until
+            self._forming = None
+        return given
+
     def hear(self, answer: object, now: Millis, *, final: bool) -> list[Candle]:
         """Take in what a stream tells: a candle once the venue calls it `final`, else once it has begun the next.
 
@@ -84,7 +93,7 @@ class Series:
             forming = self._forming
             if final and row[0] == self.next_at:
                 given += self._end(row, now)
-            elif not final and forming is not None and row[0] == self.next_at + self._timeframe.ms:
+            elif not final and forming is not None and row[0] == self.next_at + self.timeframe.ms:
                 given += self._end(forming, now)
             if not final and row[0] == self.next_at:
                 self._forming = row
@@ -92,7 +101,7 @@ class Series:
 
     def _end(self, row: _Row, now: Millis) -> list[Candle]:
         """Give out a bar that has closed, unless our clock says that this cannot be."""
-        closed_at = row[0] + self._timeframe.ms
+        closed_at = row[0] + self.timeframe.ms
         if closed_at > now + self._settle_ms:
             return []
         self._forming, self._tries = None, 0
@@ -108,7 +117,7 @@ class Series:
         if answer and not rows:
             raise VenueUnavailable(f"The answer for {self.instrument.symbol} holds no usable candle.")
         self.bad_rows += read.count(None)
-        newest, length = max(rows, default=0), self._timeframe.ms
+        newest, length = max(rows, default=0), self.timeframe.ms
         return [
             row
             for opened_at, row in sorted(rows.items())
@@ -120,7 +129,7 @@ class Series:
         opened_at, *prices, volume = row
         opened, high, low, close = (self._on_tick(price) for price in prices)
         bar = Bar(float(opened), float(high), float(low), float(close), volume)
-        return Candle(self.instrument.symbol, self._timeframe, opened_at, opened, high, low, close, bar)
+        return Candle(self.instrument.symbol, self.timeframe, opened_at, opened, high, low, close, bar)
 
     def _on_tick(self, price: float) -> Decimal:
         """Round to the nearest tick, never below one."""

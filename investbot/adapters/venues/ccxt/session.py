@@ -16,8 +16,9 @@ from typing import Any
 
 from investbot.adapters.venues.ccxt.failures import demand_json, failures
 from investbot.adapters.venues.ccxt.loader import exchange_class, make_exchange
+from investbot.adapters.venues.ccxt.market_list import MarketList
 from investbot.adapters.venues.ccxt.secrecy import Keys
-from investbot.domain.errors import AuthFailed, ConfigError, DataError, VenueUnavailable
+from investbot.domain.errors import AuthFailed, ConfigError, DataError
 
 LONGEST_SILENCE_MS = 15_000
 """Milliseconds between two pings of a private stream; two that are missed end it."""
@@ -32,16 +33,13 @@ async def trading_exchange(name: str, settings: Mapping[str, Any], keys: Keys, *
     return exchange
 
 
-async def load_trading_markets(exchange: Any, symbols: Iterable[str]) -> None:
+async def load_trading_markets(exchange: Any, symbols: Iterable[str], listing: MarketList | None = None) -> None:
     """Load the markets of `symbols`, whole, for ccxt composes orders out of them; what ccxt raises passes.
 
     DataError for a symbol the venue lacks; VenueUnavailable for a list without markets.
     """
     wanted = set(symbols)
-    markets = await exchange.fetch_markets({})
-    if not isinstance(markets, list) or not markets:
-        raise VenueUnavailable(f"{exchange.id} gives no usable answer (its list of markets is empty).")
-    found = [market for market in markets if market["symbol"] in wanted]
+    found, _ = await (listing or MarketList(None, lambda: 0)).load(exchange, wanted)
     for symbol in sorted(wanted - {market["symbol"] for market in found}):
         raise DataError(f"{exchange.id} has no market {symbol}: see market.symbols.")
     exchange.set_markets(found)

@@ -7,7 +7,6 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operat
 from investbot.adapters.venues.ccxt.doubt import Absent, Asked, accepted
 from investbot.adapters.venues.ccxt.failures import failures
 from investbot.adapters.venues.ccxt.limiter import RateLimiter, bucket_path
+from investbot.adapters.venues.ccxt.market_list import MarketList
 from investbot.adapters.venues.ccxt.own_orders import OwnOrders
 from investbot.adapters.venues.ccxt.own_stream import News, OwnStream
 from investbot.adapters.venues.ccxt.rights import key_rights
@@ -49,10 +49,10 @@ class TradingHealth:
 class CcxtTrading:
     """One account of one exchange.
 
-    `settings` go to the ccxt class as they are, `keys` have ccxt's names and stay in memory, `limits` is the folder
-    of the request limits that all instances of a home share; `options.capabilities` of the settings and `changes` win
-    over capabilities.toml. `clock` tells the venue's time after `connect`. RateLimited, VenueUnavailable and AuthFailed
-    out of `submit` mean that no order was made.
+    `settings` go to the ccxt class as they are, `keys` have ccxt's names and stay in memory, `limits` is the folder of
+    the request limits and `folder` that of the venue's market, both shared by all instances of a home;
+    `options.capabilities` of the settings and `changes` win over capabilities.toml. `clock` tells the venue's time
+    after `connect`. RateLimited, VenueUnavailable and AuthFailed out of `submit` mean that no order was made.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class CcxtTrading:
         settings: Mapping[str, Any] | None = None,
         sandbox: bool = False,
         limits: Path | None = None,
+        folder: Path | None = None,
         changes: Mapping[str, Any] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -78,6 +79,7 @@ class CcxtTrading:
         self._told = oddities(name, **{**told_by_operator(self._settings), **(changes or {})})
         path = None if limits is None else bucket_path(limits, name, keys)
         self._limiter = RateLimiter(name, path, self._told.weight_per_minute, clock.monotonic, sleep)
+        self._listing = MarketList(folder, clock.now)
         self._breaker = Breaker(name, clock.monotonic, jitter)
         self._instruments: dict[str, Instrument] = {}
         self._held = False
@@ -105,7 +107,7 @@ class CcxtTrading:
         self._caller = caller
         try:
             await caller.sync(self._sleep)
-            await caller.ask("load_markets", own=partial(load_trading_markets, exchange, instruments))
+            await caller.ask("load_markets", own=self._load_markets)
             await self.balances()
             self._orders = OwnOrders(caller, exchange.has, exchange.markets, self._told)
         except BaseException:
@@ -227,6 +229,9 @@ class CcxtTrading:
             last_error="" if self._caller is None else self._caller.last_error,
             endpoints={name: endpoint.figures() for name, endpoint in endpoints.items()},
         )
+
+    async def _load_markets(self) -> None:
+        await load_trading_markets(self._exchange, self._instruments, self._listing)
 
     def _asking(self) -> Caller:
         if self._caller is None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from investbot.adapters.venues.ccxt.backlog import Backlog
 from investbot.adapters.venues.ccxt.connection import Connection
 from investbot.adapters.venues.ccxt.release import Release
 from investbot.adapters.venues.ccxt.series import Series
+from investbot.adapters.venues.ccxt.shelf import Shelf
 from investbot.adapters.venues.merging import merged
 from investbot.domain.errors import RateLimited, VenueError, VenueUnavailable
 from investbot.domain.market import SECOND, Cursor, Instrument, Millis, Timeframe
 from investbot.ports.clock import Clock
+from investbot.ports.history import CandleStore
 from investbot.ports.venue import MarketFact
 
 WARMUP = 500
@@ -25,7 +28,8 @@ LONGEST_PAUSE_S = 15.0
 class CcxtVenue:
     """Public candles of one exchange; needs no key.
 
-    `settings` go to the ccxt class as they are; `sandbox` takes the market of the venue's test account. `warmup`
+    `settings` go to the ccxt class as they are; `sandbox` takes the market of the venue's test account. `folder` is
+    that of the venue's market, shared by all processes of a home, and `store` keeps the candles given out. `warmup`
     closed candles precede the first one traded on. A candle is asked for `settle_ms` after its close (a quarter of a
     bar at most); a symbol waits at most `grace_ms` for the others' candle of the same close; DataStale says that a
     candle has been due for `stale_after_ms`.
@@ -39,6 +43,8 @@ class CcxtVenue:
         *,
         settings: Mapping[str, Any] | None = None,
         sandbox: bool = False,
+        folder: Path | None = None,
+        store: CandleStore | None = None,
         warmup: int = WARMUP,
         stale_after_ms: Millis = 120 * SECOND,
         settle_ms: Millis = SECOND,
@@ -53,7 +59,8 @@ class CcxtVenue:
         self._settle_ms = min(settle_ms, timeframe.ms // 4)
         self._grace_ms = grace_ms
         self._sleep = sleep
-        self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox)
+        self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox, folder=folder)
+        self._shelf = Shelf(store, clock.monotonic)
         self._instruments: dict[str, Instrument] = {}
         self._opened_at: Millis = 0
         self._series: list[Series] = []
@@ -79,7 +86,9 @@ class CcxtVenue:
         release = Release(
             tuple(self._instruments), self._timeframe, self._opened_at, self._grace_ms, self._stale_after_ms
         )
-        backlogs = [Backlog(self._connection, series, self._timeframe, self._sleep) for series in self._series]
+        backlogs = [
+            Backlog(self._connection, series, self._timeframe, self._sleep, self._shelf) for series in self._series
+        ]
         async for _, candle in merged(backlogs):
             yield release.past(candle, self._connection.now())
         self._release = release
@@ -100,6 +109,7 @@ class CcxtVenue:
                 await self._ask(release)
             for fact in release.ready(self._connection.now()):
                 self._news.put_nowait(fact)
+            await self._shelf.write()
         finally:
             self._polling = False
 
@@ -120,15 +130,20 @@ class CcxtVenue:
         """End the stream and release the connections."""
         self._release = None
         self._news.put_nowait(None)
+        await self._shelf.write(at_once=True)
         await self._connection.close()
 
     def _hear(self, symbol: str, rows: object, final: bool) -> None:  # noqa: FBT001 - as the stream calls it
         """Give out what a stream has told to the end, at once."""
         release, now = self._release, self._connection.now()
         series = next((series for series in self._series if series.instrument.symbol == symbol), None)
-        given = [] if series is None or release is None else series.hear(rows, now, final=final)
-        if given and release is not None:
+        if series is None or release is None:
+            return
+        since = series.next_at
+        given = series.hear(rows, now, final=final)
+        if given:
             release.add(given)
+            self._shelf.note(series, since, given)
             for fact in release.ready(now):
                 self._news.put_nowait(fact)
 
@@ -160,8 +175,11 @@ class CcxtVenue:
         symbol = series.instrument.symbol
         limit = min(self._connection.page(symbol), (now - series.next_at) // self._timeframe.ms + 2)
         answer = await self._connection.candles(symbol, self._timeframe, series.next_at, limit)
+        since = series.next_at
         given = series.accept(answer, now)
         release.add(given)
+        if given:
+            self._shelf.note(series, since, given)
         if given or series.asks_again or series.pass_over(limit, now):
             self._pauses.pop(symbol, None)
         else:

@@ -23,8 +23,8 @@ class Exchange:
     async def fetch_markets(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         return self._all
 
-    async def load_markets(self, reload: bool) -> None:
-        self.markets = {market["symbol"]: market for market in await self.fetch_markets({})}
+    def set_markets(self, markets: list[dict[str, Any]]) -> None:
+        self.markets = {market["symbol"]: market for market in markets}
 
 
 def market(

@@ -1,0 +1,1 @@
+"""What was seen of markets, kept on disk for everybody on this machine."""
