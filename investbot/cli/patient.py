@@ -21,6 +21,7 @@ _Found = TypeVar("_Found")
 @contextmanager
 def host_of(session: Session, home: Home) -> Iterator[Host]:
     """Describe `home`; the vault is opened when a check first needs it, and closed at the end."""
+    from investbot.adapters.isolation.confine import probe
     from investbot.adapters.storage.inspection import inspect
     from investbot.adapters.storage.vault import Vault
     from investbot.doctor.system import this_host
@@ -42,6 +43,7 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
             inspect_ledger=lambda name: with_vault(
                 lambda vault: inspect(home.instance(name).ledger, vault.data_key(name))
             ),
+            isolation=probe().layers,
         )
     finally:
         for vault in opened:

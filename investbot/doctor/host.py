@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from investbot.config.home import FLEET_FILE
@@ -28,7 +28,8 @@ class Host:
 
     `now` is the machine's wall time in milliseconds UTC, `uid` whose files these should be; `sqlcipher` is the
     version of the encrypting library, empty when it does not load; `is_supervisor` tells whether a process id is one's;
-    `vault_names` gives the instances that have a key (VaultError); `inspect_ledger` is None without a passphrase.
+    `vault_names` gives the instances that have a key (VaultError); `inspect_ledger` is None without a passphrase;
+    `isolation` tells of each layer `on`, or what this machine lacks of it.
     """
 
     home: Path
@@ -41,6 +42,7 @@ class Host:
     supervisor_answers: Callable[[], bool]
     vault_names: Callable[[], Collection[str]]
     inspect_ledger: InspectLedger | None = None
+    isolation: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fleet_file(self) -> Path:

@@ -9,6 +9,7 @@ from investbot.doctor.checks import (
     allocations,
     clock,
     disk,
+    isolation,
     ledgers,
     notices,
     orphans,
@@ -31,7 +32,19 @@ class Check:
 
 def all_checks() -> tuple[Check, ...]:
     """Give every check, in the order in which they are shown."""
-    rooms = (versions, permissions, disk, clock, settings, allocations, orphans, supervisor, notices, ledgers)
+    rooms = (
+        versions,
+        permissions,
+        isolation,
+        disk,
+        clock,
+        settings,
+        allocations,
+        orphans,
+        supervisor,
+        notices,
+        ledgers,
+    )
     return tuple(Check(room.NAME, room.check) for room in rooms)
 
 

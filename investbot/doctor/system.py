@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from investbot.doctor.host import Disk, Host, InspectLedger
@@ -20,6 +20,7 @@ def this_host(
     supervisor_answers: Callable[[], bool],
     vault_names: Callable[[], Collection[str]],
     inspect_ledger: InspectLedger | None,
+    isolation: Mapping[str, str],
 ) -> Host:
     """Describe the machine this process runs on; what other rooms know is handed in. `now` in milliseconds UTC."""
     return Host(
@@ -33,6 +34,7 @@ def this_host(
         supervisor_answers=supervisor_answers,
         vault_names=vault_names,
         inspect_ledger=inspect_ledger,
+        isolation=isolation,
     )
 
 

@@ -8,10 +8,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from investbot.config.fleet import load_fleet
 from investbot.doctor.host import Host
 from investbot.doctor.issue import Issue, Level
+from investbot.domain.errors import ConfigError
 
 NAME = "permissions"
+SOCKET = "supervisor.sock"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _WHY = "other users of this machine could read or change what InvestBot trusts"
 _FEW = 5
@@ -20,7 +23,12 @@ _FEW = 5
 def check(host: Host) -> list[Issue]:
     """Look at the owner and the mode of everything private."""
     states = dict(_states(host))
-    loose = [path for path, state in states.items() if state.st_mode & _OTHERS and not stat.S_ISLNK(state.st_mode)]
+    shared = _shared(host)
+    loose = [
+        path
+        for path, state in states.items()
+        if state.st_mode & _OTHERS & ~shared.get(path, 0) and not stat.S_ISLNK(state.st_mode)
+    ]
     strange = [path for path, state in states.items() if state.st_uid != host.uid]
     found: list[Issue] = []
     if loose:
@@ -30,6 +38,18 @@ def check(host: Host) -> list[Issue]:
         fix = _command(host, strange, f"sudo chown -h {host.uid}", f"! -uid {host.uid}")
         found.append(Issue(NAME, Level.ERROR, f"{_told(host, strange)} not yours", _WHY, fix))
     return found or [Issue(NAME, Level.OK, f"{len(states)} files and folders are yours alone")]
+
+
+def _shared(host: Host) -> dict[Path, int]:
+    """Give the rights of others that are meant: the way to the socket, where [control] lets somebody else in."""
+    try:
+        told = load_fleet(host.home).control
+    except ConfigError:
+        return {}
+    if not (told.admins or told.readers):
+        return {}
+    way = stat.S_IXGRP | stat.S_IXOTH
+    return {host.home: way, host.run: way, host.run / SOCKET: 0o066}
 
 
 def _states(host: Host) -> Iterator[tuple[Path, os.stat_result]]:

@@ -57,5 +57,6 @@ def make_host(home: Path, **facts: Any) -> Host:
         "supervisor_answers": lambda: False,
         "vault_names": lambda: names,
         "inspect_ledger": lambda _: [],
+        "isolation": {"files": "on", "sockets": "on"},
     }
     return Host(**{**well, **facts})

@@ -73,6 +73,7 @@ def test_this_machine_is_described_by_itself(tmp_path: Path) -> None:
         supervisor_answers=lambda: False,
         vault_names=lambda: ["alpha"],
         inspect_ledger=None,
+        isolation={},
     )
     assert (host.home, host.now, host.uid, host.sqlcipher) == (home, 1, os.getuid(), "4.1")
     assert host.python == sys.version_info[:3]
