@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from investbot.bootstrap.feed_companion import feed_companion
+from investbot.bootstrap.home import Home
+from tests.integration.instance_homes import make_home, make_instance
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return make_home(tmp_path / "fleet")
+
+
+def wanted(home: Home) -> bool:
+    companion = feed_companion(home)
+    assert companion.wanted is not None
+    assert companion.program == ("-m", "investbot.bootstrap.feed")
+    return companion.wanted()
+
+
+def say(home: Home, text: str) -> None:
+    home.settings.write_text(home.settings.read_text().replace("[feed]", f"[feed]\n{text}"))
+
+
+def test_a_home_without_exchanges_needs_no_feed(home: Home) -> None:
+    assert not wanted(home)
+    make_instance(home, "alpha", "venue.name=synthetic")
+    assert not wanted(home)
+
+
+def test_an_instance_at_an_exchange_does(home: Home) -> None:
+    make_instance(home, "alpha", "venue.name=synthetic")
+    make_instance(home, "beta", "venue.name=binance")
+    assert wanted(home)
+    say(home, "enabled = false")
+    assert not wanted(home)
+
+
+def test_so_do_pulls(home: Home) -> None:
+    say(home, 'pulls = ["binance BTC/USDT 1h"]')
+    assert wanted(home)
+
+
+def test_one_that_moves_to_an_exchange_is_seen_and_the_others_are_not_read_again(home: Home) -> None:
+    alpha, beta = (
+        make_instance(home, "alpha", "venue.name=synthetic"),
+        make_instance(home, "beta", "venue.name=synthetic"),
+    )
+    companion = feed_companion(home)
+    assert companion.wanted is not None
+    assert not companion.wanted()
+    at = alpha.settings.stat().st_mtime_ns
+    alpha.settings.write_text(alpha.settings.read_text().replace('"synthetic"', '"binance"', 1))
+    os.utime(alpha.settings, ns=(at, at))
+    assert not companion.wanted()
+    os.utime(alpha.settings, ns=(at, at + 1))
+    assert companion.wanted()
+    assert beta.settings.exists()
+
+
+def test_files_that_cannot_be_read_are_for_others_to_tell(home: Home) -> None:
+    make_instance(home, "alpha", "venue.name=binance").settings.write_text("[venue")
+    assert not wanted(home)
+    home.settings.write_text("[fleet")
+    assert not wanted(home)
