@@ -10,9 +10,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.benches import engine, faces, ledger
+from scripts.benches import analysis, engine, faces, ledger, prefix
 
-BENCHES = {"engine": engine.measure, "ledger": ledger.measure, "faces": faces.measure}
+BENCHES = {
+    "engine": engine.measure,
+    "ledger": ledger.measure,
+    "faces": faces.measure,
+    "analysis": analysis.measure,
+    "prefix": prefix.measure,
+}
+LONG = {"prefix"}
+"""Many minutes: only when named."""
 
 
 def main() -> int:
@@ -25,7 +33,7 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
     rows = []
-    for name in given.names or BENCHES:
+    for name in given.names or (name for name in BENCHES if name not in LONG):
         with tempfile.TemporaryDirectory(prefix="investbot-bench-") as scratch:
             for figure in BENCHES[name](Path(scratch)):
                 print(figure.line(), flush=True)

@@ -77,12 +77,25 @@ class _PatternStream:
         )
 
 
+def _told(rule: Rule, agreeing: int) -> tuple[str, Bias, float, str]:
+    """Put a pattern and the layers that agree (one bit each) into words, once."""
+    place = "in the lowest third" if rule.bias is Bias.BULLISH else "in the highest third"
+    words = (
+        f"a range of at least {LARGE:g} ATR",
+        f"a volume of at least {BUSY:g} times the mean",
+        f"a close {place} of its context",
+    )
+    seen = [word for bit, word in enumerate(words) if agreeing >> bit & 1]
+    evidence = f"{rule.words}; with {', '.join(seen)}" if seen else f"{rule.words}; no other layer agrees"
+    return f"candles.{rule.name}", rule.bias, 0.4 + _SHARE * len(seen), evidence
+
+
+_TOLD = {rule.name: tuple(_told(rule, agreeing) for agreeing in range(8)) for rule in RULES}
+
+
 def _reading(rule: Rule, size: float, volume: float, context: float, closed_at: Millis) -> Reading:
     in_place = (rule.bias is Bias.BULLISH and context <= LOW_THIRD) or (
         rule.bias is Bias.BEARISH and context >= HIGH_THIRD
     )
-    agreeing = (size >= LARGE) + (volume >= BUSY) + in_place
-    evidence = (
-        f"{rule.words}; range {size:.2f} ATR, volume {volume:.2f} times the mean, close at {context:.2f} of its context"
-    )
-    return Reading(f"candles.{rule.name}", rule.bias, 0.4 + _SHARE * agreeing, evidence, closed_at)
+    told = _TOLD[rule.name][(size >= LARGE) + 2 * (volume >= BUSY) + 4 * in_place]
+    return Reading(*told, closed_at)

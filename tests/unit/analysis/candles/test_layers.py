@@ -69,7 +69,7 @@ def reading(bars: Bars, name: str) -> Reading:
 def test_a_bare_pattern_has_four_tenths() -> None:
     told = reading(columns([Bar(106.0, 110.0, 100.0, 108.5, 1.0)]), "pin_bar_up")
     assert (told.strength, told.bias) == (0.4, Bias.BULLISH)
-    assert "nan ATR" in told.evidence
+    assert told.evidence.endswith("; no other layer agrees")
 
 
 def test_size_volume_and_place_add_two_tenths_each() -> None:
@@ -78,6 +78,9 @@ def test_size_volume_and_place_add_two_tenths_each() -> None:
 
     pin = (96.4, 97.0, 95.0, 96.8)  # a range of two, which is one ATR, with its close in the lowest third
     assert strength(Bar(*pin, 2.9)) == pytest.approx(0.8)
+    assert reading(columns([*[CALM] * 60, Bar(*pin, 2.9)]), "pin_bar_up").evidence.endswith(
+        "; with a range of at least 1 ATR, a close in the lowest third of its context"
+    )
     assert strength(Bar(*pin, 3.0)) == pytest.approx(1.0)
     small = (96.46, 97.0, 95.2, 96.8)
     assert strength(Bar(*small, 3.0)) == pytest.approx(0.8)
