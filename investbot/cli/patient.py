@@ -24,6 +24,7 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
     from investbot.adapters.isolation.confine import probe
     from investbot.adapters.storage.inspection import inspect
     from investbot.adapters.storage.vault import Vault
+    from investbot.control.feed_link import feed_state
     from investbot.doctor.system import this_host
 
     opened: list[OpenVault] = []
@@ -44,6 +45,7 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
                 lambda vault: inspect(home.instance(name).ledger, vault.data_key(name))
             ),
             isolation=probe().layers,
+            feed_state=lambda: feed_state(home.path),
         )
     finally:
         for vault in opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from investbot.config.home import FLEET_FILE
 from investbot.config.instance import INSTANCE_FILE
@@ -29,7 +30,8 @@ class Host:
     `now` is the machine's wall time in milliseconds UTC, `uid` whose files these should be; `sqlcipher` is the
     version of the encrypting library, empty when it does not load; `is_supervisor` tells whether a process id is one's;
     `vault_names` gives the instances that have a key (VaultError); `inspect_ledger` is None without a passphrase;
-    `isolation` tells of each layer `on`, or what this machine lacks of it.
+    `isolation` tells of each layer `on`, or what this machine lacks of it; `feed_state` is what the feed tells of
+    itself, None where none answers.
     """
 
     home: Path
@@ -43,6 +45,7 @@ class Host:
     vault_names: Callable[[], Collection[str]]
     inspect_ledger: InspectLedger | None = None
     isolation: Mapping[str, str] = field(default_factory=dict)
+    feed_state: Callable[[], Mapping[str, Any] | None] = lambda: None
 
     @property
     def fleet_file(self) -> Path:

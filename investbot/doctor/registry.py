@@ -9,6 +9,7 @@ from investbot.doctor.checks import (
     allocations,
     clock,
     disk,
+    feed,
     isolation,
     ledgers,
     notices,
@@ -42,6 +43,7 @@ def all_checks() -> tuple[Check, ...]:
         allocations,
         orphans,
         supervisor,
+        feed,
         notices,
         ledgers,
     )

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from investbot.doctor.host import Disk, Host, InspectLedger
 from investbot.domain.market import Millis
@@ -21,6 +22,7 @@ def this_host(
     vault_names: Callable[[], Collection[str]],
     inspect_ledger: InspectLedger | None,
     isolation: Mapping[str, str],
+    feed_state: Callable[[], Mapping[str, Any] | None] = lambda: None,
 ) -> Host:
     """Describe the machine this process runs on; what other rooms know is handed in. `now` in milliseconds UTC."""
     return Host(
@@ -35,6 +37,7 @@ def this_host(
         vault_names=vault_names,
         inspect_ledger=inspect_ledger,
         isolation=isolation,
+        feed_state=feed_state,
     )
 
 
@@ -51,4 +54,4 @@ def is_supervisor(pid: int) -> bool:
     except OSError:
         return False
     names = [part.rpartition(b"/")[2] for part in command]
-    return any(name.startswith(b"investbot") and not name.endswith(b".instance") for name in names)
+    return any(name.startswith(b"investbot") and not name.endswith((b".instance", b".feed")) for name in names)
