@@ -17,7 +17,7 @@ from investbot.domain.errors import TryAgain
 MAX_WAITING = 512
 """Events that wait for a slow watcher; older ones are dropped (a slow face loses frames, never facts)."""
 
-WATCHING_S = 5.0
+WATCHING_S = 1.0
 """Seconds between two words to an instance that it is watched."""
 
 

@@ -113,7 +113,12 @@ def look(watching: HostWatch, now: float) -> str | None:
 def test_too_much_memory_is_given_back_first_and_then_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
     real = host._give_back
-    monkeypatch.setattr(host, "_give_back", lambda: given.append(1) or real())
+
+    def give_back() -> None:
+        given.append(1)
+        real()
+
+    monkeypatch.setattr(host, "_give_back", give_back)
     taken = [100.0]
     watching = watch(HostRules(memory_mb=100), lambda: taken[0])
     assert look(watching, 1000.0) is None
