@@ -12,7 +12,7 @@ from investbot.control.rows import told
 from investbot.domain.states import InstanceState
 from investbot.instance.memory import OWN
 
-BEAT_S = 1.0
+BEAT_S = 2.0
 """Seconds between two heartbeats."""
 
 _EMPTY: Mapping[str, Any] = {

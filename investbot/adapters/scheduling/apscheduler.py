@@ -15,9 +15,20 @@ from investbot.ports.clock import Clock
 Job = Callable[[], Awaitable[None]]
 OnError = Callable[[BaseException], None]
 
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S = 5.0
 _JUMP_MS = 500
+_TINY = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Together(IntervalTrigger):  # type: ignore[misc]
+    """Fires at whole multiples of the interval since the start, so that one waking serves all that are due as often."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Give the first multiple that lies behind the last one."""
+        behind = now if previous_fire_time is None else max(now, previous_fire_time + _TINY)
+        found: datetime | None = super().get_next_fire_time(None, behind)
+        return found
 
 
 class Scheduler:
@@ -36,13 +47,14 @@ class Scheduler:
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._offset_ms = 0.0
+        self._began = self._now()
         self._look: asyncio.TimerHandle | None = None
 
     def every(self, interval_s: float, job: Job, name: str) -> None:
-        """Run `job` at the start and then every `interval_s` seconds."""
+        """Run `job` at the start and then every `interval_s` seconds, together with others that are due as often."""
         self._scheduler.add_job(
             self._watched(job),
-            IntervalTrigger(seconds=interval_s, timezone=UTC),
+            _Together(seconds=interval_s, start_date=self._began, timezone=UTC),
             id=name,
             name=name,
             next_run_time=self._now(),

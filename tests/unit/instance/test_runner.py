@@ -17,6 +17,7 @@ from investbot.domain.events import Event
 from investbot.domain.facts import DataFresh, DataStale, Fact, SourceEnded, Timer
 from investbot.domain.market import MINUTE
 from investbot.instance.ending import Ending
+from investbot.instance.heartbeat import BEAT_S
 from investbot.instance.journal import Journal
 from investbot.instance.loop import Loop
 from investbot.instance.runner import Runner, guarded
@@ -119,11 +120,11 @@ async def test_a_beat_before_the_venue_answers_says_starting(host: Host) -> None
     runner = host.runner()
     task = asyncio.create_task(runner.run())
     await host.until(lambda: "beat" in host.jobs.jobs and "venue opens" in host.steps)
-    host.clock.seconds = 1.25
+    host.clock.seconds = BEAT_S + 0.25
     await host.jobs.jobs["beat"]()
     row = host.link.rows[-1]
     assert (row["phase"], row["state"], row["capital"], row["loop_lag_ms"]) == ("starting", "STARTING", None, 250.0)
-    assert row["uptime_s"] == 1.2
+    assert row["uptime_s"] == round(BEAT_S + 0.25, 1)
     with pytest.raises(TryAgain, match="alpha is starting; ask again once it runs"):
         await runner.serve(request("pause"))
     runner.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -131,3 +131,25 @@ async def test_a_clock_that_jumps_does_not_silence_the_heartbeat(scheduler: Sche
     assert len(runs) == 1
     clock.shift = -HOUR
     await until(runs, 2)
+
+
+async def test_jobs_that_are_due_as_often_come_round_together(scheduler: Scheduler) -> None:
+    early: list[float] = []
+    late: list[float] = []
+
+    def at(runs: list[float]) -> Callable[[], Awaitable[None]]:
+        async def job() -> None:
+            runs.append(time.monotonic())
+
+        return job
+
+    scheduler.every(0.5, at(early), "early")
+    scheduler.start()
+    await asyncio.sleep(0.2)
+    scheduler.every(0.5, at(late), "late")
+    async with asyncio.timeout(20):
+        while len(late) < 4:  # noqa: ASYNC110 - a list tells nobody
+            await asyncio.sleep(0.01)
+    assert late[0] - early[0] > 0.1
+    nearest = [min(abs(moment - other) for other in early) for moment in late[1:]]
+    assert min(nearest) < 0.1
