@@ -41,6 +41,14 @@ def _private(folder: Path, mode: int = _FOLDER_MODE) -> None:
     folder.chmod(mode)
 
 
+def _there(path: Path) -> bool:
+    """Tell whether a file is there; whoever may not look is told so by the supervisor, which he may ask."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class RunFiles:
     """The supervisor's files in a home's `run` folder."""
@@ -179,7 +187,7 @@ class Home:
     def existing(self, name: str) -> InstanceHome:
         """Name the folder of an instance that is there; UnknownInstance when it is not."""
         found = self.instance(name)
-        if not found.settings.is_file():
+        if not _there(found.settings):
             message = f"There is no instance {name!r}; `investbot status` lists those there are."
             raise UnknownInstance(message)
         return found

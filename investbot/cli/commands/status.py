@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -105,7 +106,8 @@ def show(context: typer.Context, name: Name) -> None:
     positions = rows_of(session, home, "positions", name, Filters())
     done = {state.value for state in DONE}
     orders = [each for each in rows_of(session, home, "orders", name, Filters()) if each["state"] not in done]
-    settings = load_instance(instance.path).data()
+    seen = os.access(instance.settings, os.R_OK)  # who may only look at the fleet does not see its files
+    settings = load_instance(instance.path).data() if seen else None
     if session.output.is_json:
         session.output.value({**row, "positions": positions, "open_orders": orders, "settings": settings})
         return
