@@ -9,6 +9,16 @@ from investbot.analysis import indicators as i
 from investbot.analysis.analyser import Analyser
 from investbot.analysis.candles import CandleLayers, CandlePatterns
 from investbot.analysis.regime import Regimes
+from investbot.analysis.structure.blocks import OrderBlocks
+from investbot.analysis.structure.breaks import Breaks, Trend
+from investbot.analysis.structure.flow import FlowState, OrderFlow
+from investbot.analysis.structure.gaps import FairValueGaps
+from investbot.analysis.structure.levels import PreviousExtremes, RoundPrices
+from investbot.analysis.structure.liquidity import Liquidity
+from investbot.analysis.structure.premium import DealingRange
+from investbot.analysis.structure.sessions import Sessions
+from investbot.analysis.structure.swings import Swings
+from investbot.analysis.structure.trendlines import TrendLines
 
 ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "adx": i.Adx(),
@@ -37,6 +47,19 @@ ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "volume profile": i.VolumeProfile(),
     "vwap": i.Vwap(),
     "vwap, weekly": i.Vwap(session="week"),
+    "structure.blocks": OrderBlocks(),
+    "structure.breaks": Breaks(),
+    "structure.dealing range": DealingRange(),
+    "structure.flow": OrderFlow(),
+    "structure.flow state": FlowState(),
+    "structure.gaps": FairValueGaps(),
+    "structure.liquidity": Liquidity(),
+    "structure.previous extremes": PreviousExtremes(),
+    "structure.round prices": RoundPrices(),
+    "structure.sessions": Sessions(),
+    "structure.swings": Swings(),
+    "structure.trend": Trend(),
+    "structure.trend lines": TrendLines(),
     "wma": i.Wma(20),
 }
 """The name says what it is, with the room before it outside `indicators` (`structure.swings`)."""

@@ -1,0 +1,1 @@
+"""Market structure: swings, breaks, liquidity, gaps, blocks, sessions, divergence between markets."""
