@@ -103,6 +103,8 @@ class Profile(Section):
             min_net_reward_risk=risk.min_net_reward_risk,
             duplicate_window_ms=risk.duplicate_window,
             entry_band=risk.entry_band,
+            kelly_fraction=risk.kelly_fraction,
+            kelly_trips=risk.kelly_trips,
         )
 
     def exit_rules(self) -> ExitRules:

@@ -122,6 +122,8 @@ class RiskSection(Section):
     min_net_reward_risk: NotNegative = Decimal("1.0")
     duplicate_window: Duration = MINUTE
     entry_band: Rate = Decimal("0.002")
+    kelly_fraction: Share = ZERO
+    kelly_trips: Count = 30
     allow_wide: Flag = False
 
 

@@ -41,6 +41,10 @@ class RiskRules:
     duplicate_window_ms: Millis = MINUTE
     entry_band: Decimal = Decimal("0.002")
     """How far above the signal's price an entry may pay, as a fraction; beyond it the entry is not filled."""
+    kelly_fraction: Decimal = ZERO
+    """The part of full Kelly that one entry may risk, never over risk_fraction; 0 switches it off."""
+    kelly_trips: int = 30
+    """Results there must be before Kelly is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class OrderIntent:
 
     `limit_price` is the most an entry may pay and `stop` the protective price (quote per base), `quantity` in base,
     `notional`, `worst_loss` and `net_reward` in quote: at the limit price, at the stop with all costs, at the
-    targets net.
+    targets net. `costs` in quote: fees and slippage of getting in and out at the targets.
     """
 
     at: Millis
@@ -52,3 +52,4 @@ class OrderIntent:
     notional: Decimal
     worst_loss: Decimal
     net_reward: Decimal
+    costs: Decimal = Decimal(0)

@@ -143,8 +143,10 @@ def _closed(state: EngineState, event: e.PositionClosed) -> None:
     if trip.net_pnl > 0:
         state.tally.wins += 1
         state.tally.gains += trip.net_pnl
+        state.tally.gains_r += trip.r
     else:
         state.tally.losses -= trip.net_pnl
+        state.tally.losses_r -= trip.r
 
 
 def _dust(state: EngineState, event: e.DustLeft) -> None:

@@ -15,6 +15,7 @@ from investbot.engine.orders import make_order
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState, Holding
 from investbot.risk.gate import Denial, RiskGate, RiskView
+from investbot.risk.kelly import Record
 from investbot.risk.rules import Sized, size_entry
 
 _PART = Decimal("0.0001")
@@ -103,6 +104,7 @@ def raised(
 
 def propose(state: EngineState, spec: EngineSpec, signal: SignalRaised, atr: float | None) -> Sized | Denial:
     """Size an entry for `signal`: the quantity the rules allow, its prices and worst loss; or why there is none."""
+    tally = state.tally
     return size_entry(
         instrument=spec.instruments[signal.symbol],
         costs=spec.costs,
@@ -113,6 +115,7 @@ def propose(state: EngineState, spec: EngineSpec, signal: SignalRaised, atr: flo
         cash=state.free_cash(spec.costs.taker_fee),
         atr=atr,
         signal_stop=None if signal.stop is None else float(signal.stop),
+        record=Record(tally.trips, tally.wins, tally.gains_r, tally.losses_r),
     )
 
 

@@ -91,12 +91,14 @@ class Ended:
 
 @dataclass(slots=True)
 class Tally:
-    """Results of finished round trips, in quote."""
+    """Results of finished round trips, in quote and in R."""
 
     trips: int = 0
     wins: int = 0
     gains: Decimal = ZERO
     losses: Decimal = ZERO
+    gains_r: Decimal = ZERO
+    losses_r: Decimal = ZERO
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from investbot.domain.market import Instrument, Millis, Timeframe
 from investbot.domain.rules import CostRules, ExitRules, RiskRules
 from investbot.domain.signal import Direction, OrderIntent
 from investbot.risk.gate import Denial
+from investbot.risk.kelly import Record, risk_share
 from investbot.risk.words import plain, rounded
 
 FEE_ROUNDING = Decimal("0.000001")
@@ -49,6 +50,10 @@ class Sized:
     notional: Decimal
     worst_loss: Decimal
     net_reward: Decimal
+    costs: Decimal
+    """Fees and slippage of getting in and out at the targets, in quote."""
+    limited_by: str
+    """The rule that allows least: position_fraction, risk_fraction, kelly or cash."""
 
     def intent(self, *, at: Millis, signal_id: str, symbol: str, timeframe: Timeframe) -> OrderIntent:
         """Put the size up for review."""
@@ -65,6 +70,7 @@ class Sized:
             notional=self.notional,
             worst_loss=self.worst_loss,
             net_reward=self.net_reward,
+            costs=self.costs,
         )
 
 
@@ -152,38 +158,40 @@ def size_entry(
     cash: Decimal,
     atr: float | None = None,
     signal_stop: float | None = None,
+    record: Record | None = None,
 ) -> Sized | Denial:
     """Size a long entry at a signal's `price` so that every rule of money holds for any fill up to its limit.
 
-    quantity = the lot at or below the least of position_fraction * capital / limit, risk_fraction * capital / unit_loss
-    and cash / (limit * (1 + taker fee)). worst_loss = quantity * unit_loss. net_reward = the sum over the ladder of
-    share * (target * (1 - maker fee) - expected entry * (1 + taker fee)), where the expected entry is the price plus
-    slippage, never over the limit. A Denial `stop_band` when no stop fits its band, `lot` when the rules allow less
-    than one lot.
+    quantity = the lot at or below the least of position_fraction * capital / limit, risk * capital / unit_loss and cash
+    / (limit * (1 + taker fee)), where risk is risk_fraction or what Kelly leaves of it (`kelly.risk_share`). worst_loss
+    = quantity * unit_loss. net_reward = the sum over the ladder of share * (target * (1 - maker fee) - expected entry *
+    (1 + taker fee)), where the expected entry is the price plus slippage, never over the limit. A Denial `stop_band`
+    when no stop fits its band, `kelly` when the `record` shows no edge, `lot` when the rules allow less than one lot.
     """
     distance = stop_distance(exits, price, instrument, atr=atr, signal_stop=signal_stop)
     if isinstance(distance, Denial):
         return distance
+    share = risk_share(risk, record)
+    if isinstance(share, Denial):
+        return share
     limit_price = instrument.price_up(price * (_ONE + risk.entry_band))
     expected = min(instrument.price_up(price * (_ONE + costs.slippage)), limit_price)
     loss = unit_loss(limit_price, distance, costs, instrument)
-    most = min(
-        _DOWN.divide(risk.position_fraction * capital, limit_price),
-        _DOWN.divide(risk.risk_fraction * capital - FEE_ROUNDING, loss),
-        _DOWN.divide(cash - FEE_ROUNDING, limit_price * (_ONE + costs.taker_fee)),
+    most, limited_by = min(
+        (_DOWN.divide(risk.position_fraction * capital, limit_price), "position_fraction"),
+        (
+            _DOWN.divide(share * capital - FEE_ROUNDING, loss),
+            "risk_fraction" if share == risk.risk_fraction else "kelly",
+        ),
+        (_DOWN.divide(cash - FEE_ROUNDING, limit_price * (_ONE + costs.taker_fee)), "cash"),
+        key=lambda bound: bound[0],
     )
     quantity = instrument.quantity_down(most)
     if quantity <= 0:
         return _under_a_lot(max(most, Decimal(0)), limit_price, instrument)
     targets = tuple((target_for(expected, step, instrument), part) for step, part in exits.targets)
     shares = rungs(quantity, tuple(part for _, part in targets), instrument)
-    reward = sum(
-        (
-            share * (target * (_ONE - costs.maker_fee) - expected * (_ONE + costs.taker_fee))
-            for share, (target, _) in zip(shares, targets, strict=True)
-        ),
-        Decimal(0),
-    )
+    reward, gross = _rewards(shares, targets, expected, price, costs)
     return Sized(
         quantity=quantity,
         limit_price=limit_price,
@@ -194,7 +202,20 @@ def size_entry(
         notional=quantity * limit_price,
         worst_loss=quantity * loss + FEE_ROUNDING,
         net_reward=reward,
+        costs=gross - reward,
+        limited_by=limited_by,
     )
+
+
+def _rewards(
+    shares: tuple[Decimal, ...], targets: tuple[Rung, ...], expected: Decimal, price: Decimal, costs: CostRules
+) -> tuple[Decimal, Decimal]:
+    """Give what the targets bring in quote, net of fees and slippage, and before them."""
+    net = gross = Decimal(0)
+    for share, (target, _) in zip(shares, targets, strict=True):
+        net += share * (target * (_ONE - costs.maker_fee) - expected * (_ONE + costs.taker_fee))
+        gross += share * (target - price)
+    return net, gross
 
 
 def _under_a_lot(most: Decimal, limit_price: Decimal, instrument: Instrument) -> Denial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from investbot.domain.market import MINUTE, Instrument, Timeframe
 from investbot.domain.order import Side
 from investbot.domain.rules import CostRules, ExitRules, RiskRules
-from investbot.risk.gate import RiskGate, RiskView
+from investbot.risk.gate import Denial, RiskGate, RiskView
+from investbot.risk.kelly import Record, full_kelly
 from investbot.risk.limits import default_limits
 from investbot.risk.rules import FEE_ROUNDING, FILL_FLOOR, Sized, rungs, size_entry, stop_for
 from investbot.simulation.pricing import fee, slipped
@@ -169,4 +171,53 @@ def test_the_gate_agrees_with_the_size(
     )
     intent = sized.intent(at=AT, signal_id="s1", symbol="X/USDT", timeframe=Timeframe("1m", MINUTE))
     denial = RiskGate(default_limits()).review(intent, view, risk)
-    assert denial is None or denial.limit == "min_notional"
+    if denial is not None and denial.limit == "costs":
+        assert sized.net_reward <= 0
+    else:
+        assert denial is None or denial.limit == "min_notional"
+        assert sized.net_reward > 0
+
+
+@given(entries())
+def test_costs_are_what_is_missing_from_the_gross_reward(
+    entry: tuple[Sized, Instrument, Decimal, CostRules, RiskRules, ExitRules, Decimal, Decimal],
+) -> None:
+    sized, instrument, price, costs, _, _, _, _ = entry
+    parts = rungs(sized.quantity, tuple(part for _, part in sized.targets), instrument)
+    taker, maker, entered = Fraction(costs.taker_fee), Fraction(costs.maker_fee), Fraction(sized.expected_entry)
+    wanted = sum(
+        (
+            Fraction(part) * (entered - Fraction(price) + entered * taker + Fraction(target) * maker)
+            for part, (target, _) in zip(parts, sized.targets, strict=True)
+        ),
+        Fraction(0),
+    )
+    assert abs(wanted - Fraction(sized.costs)) <= Fraction(1, 10**12) * (abs(wanted) + 1)
+
+
+@given(entries(), st.integers(1, 60), st.data())
+def test_kelly_never_risks_more_than_the_rules(
+    entry: tuple[Sized, Instrument, Decimal, CostRules, RiskRules, ExitRules, Decimal, Decimal],
+    trips: int,
+    data: st.DataObject,
+) -> None:
+    plain, instrument, price, costs, risk, exits, capital, cash = entry
+    wins = data.draw(st.integers(0, trips))
+    record = Record(trips, wins, Decimal(data.draw(st.integers(0, 90))) / 7, Decimal(data.draw(st.integers(0, 90))) / 9)
+    asked = replace(risk, kelly_fraction=data.draw(fractions), kelly_trips=1)
+    found = size_entry(
+        instrument=instrument,
+        costs=costs,
+        risk=asked,
+        exits=exits,
+        price=price,
+        capital=capital,
+        cash=cash,
+        record=record,
+    )
+    if isinstance(found, Denial):
+        assert found.limit in {"kelly", "lot"}
+        assert found.limit == "lot" or full_kelly(record) <= 0
+    else:
+        assert found.quantity <= plain.quantity
+        assert found.worst_loss <= asked.kelly_fraction * full_kelly(record) * capital

@@ -6,6 +6,7 @@ from investbot.risk.gate import Limit
 from investbot.risk.limits.candle_quality import CandleQualityLimit
 from investbot.risk.limits.cash import CashLimit
 from investbot.risk.limits.cooldown import CooldownLimit
+from investbot.risk.limits.costs import CostsLimit
 from investbot.risk.limits.daily_loss import DailyLossLimit
 from investbot.risk.limits.drawdown import DrawdownLimit
 from investbot.risk.limits.duplicate import DuplicateLimit
@@ -36,6 +37,7 @@ def default_limits() -> tuple[Limit, ...]:
         PositionFractionLimit(),
         RiskFractionLimit(),
         CashLimit(),
+        CostsLimit(),
         NetRewardRiskLimit(),
         MinNotionalLimit(),
     )

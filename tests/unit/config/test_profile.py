@@ -58,6 +58,8 @@ def test_every_number_reaches_the_engine() -> None:
             "min_net_reward_risk": "1.2",
             "duplicate_window": "61s",
             "entry_band": "0.003",
+            "kelly_fraction": "0.25",
+            "kelly_trips": 40,
             "allow_wide": True,
         },
         exits={
@@ -84,6 +86,8 @@ def test_every_number_reaches_the_engine() -> None:
         min_net_reward_risk=D("1.2"),
         duplicate_window_ms=61_000,
         entry_band=D("0.003"),
+        kelly_fraction=D("0.25"),
+        kelly_trips=40,
     )
     assert recipe.exit_rules() == ExitRules(
         stop_fraction=D("0.008"),

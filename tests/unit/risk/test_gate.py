@@ -54,6 +54,7 @@ def test_limits_stand_in_the_order_of_the_design() -> None:
         "position_fraction",
         "risk_fraction",
         "cash",
+        "costs",
         "net_reward_risk",
         "min_notional",
     ]

@@ -14,6 +14,7 @@ from investbot.risk.gate import Denial, Limit
 from investbot.risk.limits.candle_quality import CandleQualityLimit
 from investbot.risk.limits.cash import CashLimit
 from investbot.risk.limits.cooldown import CooldownLimit
+from investbot.risk.limits.costs import CostsLimit
 from investbot.risk.limits.daily_loss import DailyLossLimit
 from investbot.risk.limits.drawdown import DrawdownLimit
 from investbot.risk.limits.duplicate import DuplicateLimit
@@ -199,6 +200,17 @@ def test_what_the_targets_bring_against_what_the_stop_costs() -> None:
     )
     assert review(limit, of={"net_reward": D(0), "targets": ()}) is not None
     assert review(limit, RiskRules(min_net_reward_risk=D(0)), of={"net_reward": D(-1)}) is None
+
+
+def test_costs_may_not_eat_all_that_the_targets_bring() -> None:
+    limit = CostsLimit()
+    assert review(limit, of={"net_reward": D("0.001"), "costs": D(3)}) is None
+    assert review(limit, of={"net_reward": D("-0.5"), "costs": D(3)}) == Denial(
+        "costs", "The targets bring 2.5 USDT and getting in and out there costs 3: -0.5 USDT is left.", "3", "2.5"
+    )
+    assert review(limit, of={"net_reward": D(0), "costs": D(3)}).value == "3"
+    assert review(limit, RiskRules(min_net_reward_risk=D(0)), of={"net_reward": D(-1)}) is not None
+    assert review(limit, of={"net_reward": D(0), "targets": ()}) is None
 
 
 def sale(quantity: str, *, notional: str, stop: str, targets: tuple[tuple[Decimal, Decimal], ...]) -> dict[str, Any]:
