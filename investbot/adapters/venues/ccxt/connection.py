@@ -26,6 +26,9 @@ PAGE, LARGEST_PAGE = 300, 1000
 WINDOW_MS = 5000
 """An eighth of it is what the venue's clock may be off before it is looked at again; milliseconds."""
 
+SECOND_LOOK_S = 0.25
+"""Seconds between the two first looks at the venue's clock, at least: closer ones tell its rate badly."""
+
 
 class Connection:
     """Asks one exchange and remembers how that went."""
@@ -67,7 +70,11 @@ class Connection:
                 cafile = self._exchange.cafile
                 self._exchange.ssl_context = await asyncio.to_thread(ssl.create_default_context, cafile=cafile)
             await self._sync(self._exchange)
+            looked = self._clock.monotonic()
             instruments = await load_instruments(self._exchange, symbols, self._listing)
+            between_s = self._clock.monotonic() - looked
+            if 0 < between_s < SECOND_LOOK_S and self._exchange.has.get("fetchTime"):
+                await asyncio.sleep(SECOND_LOOK_S - between_s)
             await self._sync(self._exchange)  # two looks with some time between them tell how fast its clock runs
             return instruments
         except InvestBotError:

@@ -7,16 +7,20 @@ import fcntl
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.ccxt import market_list
 from investbot.adapters.venues.ccxt.market_list import MarketList, market_folder
+from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.domain.errors import VenueUnavailable
-from investbot.domain.market import DAY
+from investbot.domain.market import DAY, Timeframe
 from tests.exchange.clock import HandClock
+from tests.exchange.server import LoopbackExchange
 
 
 class Exchange:
@@ -127,3 +131,21 @@ def test_every_address_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert len(set(folders)) == 6
     assert folders[0] == tmp_path / "binance"
     assert market_folder(tmp_path, "binance", own | {"timeout": 5, "options": {}}, sandbox=False) == folders[3]
+
+
+async def test_the_clock_is_looked_at_twice_with_some_time_between_though_the_list_is_at_hand(tmp_path: Path) -> None:
+    looks: list[float] = []
+
+    def now() -> int:
+        looks.append(time.monotonic())
+        return time.time_ns() // 1_000_000
+
+    async with LoopbackExchange(now) as exchange:
+        for _ in range(2):
+            looks.clear()
+            settings = exchange.settings()
+            venue = CcxtVenue("binance", Timeframe.parse("1m"), SystemClock(), settings=settings, folder=tmp_path)
+            await venue.open(["BTC/USDT"])
+            await venue.close()
+            assert looks[-1] - looks[0] >= 0.2
+    assert [name for name, _ in exchange.requests].count("exchangeInfo") == 1
