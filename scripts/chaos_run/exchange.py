@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from scripts.chaos_run.fleet import Child
+from scripts.chaos_run.plan import Fault
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -50,6 +53,19 @@ class ExchangeProcess:
     def tell(self, verb: str) -> Any:
         """Ask the operator's side for something."""
         return self._talk("GET", verb, None)
+
+    def clear(self) -> None:
+        """Let all faults be over."""
+        self.do("clear")
+
+    def trouble(self, fault: Fault) -> None:
+        """Do what a plan wants done."""
+        self.do(fault.verb, **fault.said)
+
+    def sent(self, _child: Child, key: str) -> int:
+        """Count the orders that reached it with a key, those included that were not carried out."""
+        count: int = self.tell("state")["submitted"].get(key, 0)
+        return count
 
     def truth(self, account: str = "main") -> dict[str, Any]:
         """Give all that the exchange knows of an account."""

@@ -66,11 +66,16 @@ class Child:
     @property
     def ready(self) -> bool:
         """Tell whether the instance has said so in its log since it began."""
-        if not self._ready and self.log.exists():
-            with self.log.open("rb") as lines:
-                lines.seek(self.offset if self.log.stat().st_size >= self.offset else 0)
-                self._ready = b'"event": "ready"' in lines.read()
+        self._ready = self._ready or self.said("ready") > 0
         return self._ready
+
+    def said(self, event: str) -> int:
+        """Count the log lines of that name since it began."""
+        if not self.log.exists():
+            return 0
+        with self.log.open("rb") as lines:
+            lines.seek(self.offset if self.log.stat().st_size >= self.offset else 0)
+            return lines.read().count(f'"event": "{event}"'.encode())
 
     @property
     def ended(self) -> bool:
@@ -119,12 +124,22 @@ class Fleet:
         return load_instance(self.folder(name).path)
 
     def add(
-        self, name: str, ccxt: Mapping[str, Any], keys: Mapping[str, str], *settings: str, capital: str = "2000"
+        self,
+        name: str,
+        ccxt: Mapping[str, Any],
+        keys: Mapping[str, str],
+        *settings: str,
+        capital: str = "2000",
+        profile: Mapping[str, Any] | None = None,
     ) -> None:
-        """Make an instance that may trade: `ccxt` and `keys` as an operator sets them, `capital` in quote."""
+        """Make an instance that may trade: `ccxt` and `keys` as an operator sets them, `capital` in quote.
+
+        What `profile` says wins over all else.
+        """
         folder, now = self.folder(name), SystemClock().now()
         folder.ensure()
         told = merge(from_assignments((*OFTEN, *settings)).data, {"venue": {"ccxt": dict(ccxt)}})
+        told = merge(told, profile or {})
         config = new_instance(name, Profile.model_validate(told), "chaos", Decimal(capital), now)
         save(folder.path, config, now, "chaos", "made for this run")
         SqlcipherLedger.create(folder.ledger, KEY, instance=name).close()

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from scripts.chaos_run.exchange import ExchangeProcess
 from scripts.chaos_run.fleet import Child, Fleet
-from scripts.chaos_run.plan import Kill
+from scripts.chaos_run.plan import Fault, Kill
 
 READY_S = 4.0
 """Seconds that a plan waits at most for readiness or for an order before it kills all the same."""
@@ -33,16 +33,30 @@ class Lives:
     """Processes that ended by themselves, with their last words."""
 
 
-def live(
-    lives: Lives, fleet: Fleet, exchange: ExchangeProcess, plan: Sequence[Kill], over: Callable[[Lives], None]
-) -> None:
+class Exchange(Protocol):
+    """What lives are troubled by and watched through."""
+
+    def clear(self) -> None:
+        """Let all faults be over."""
+        ...
+
+    def trouble(self, fault: Fault) -> None:
+        """Do what a plan wants done."""
+        ...
+
+    def sent(self, child: Child, key: str) -> int:
+        """Count the orders of an instance; only that the count grows matters."""
+        ...
+
+
+def live(lives: Lives, fleet: Fleet, exchange: Exchange, plan: Sequence[Kill], over: Callable[[Lives], None]) -> None:
     """Go through the plan; `over` is called after each kill."""
     unready = 0
     for step in plan:
-        exchange.do("clear")
+        exchange.clear()
         child = fleet.spawn(lives.name)
         for fault in step.faults:
-            exchange.do(fault.verb, **fault.said)
+            exchange.trouble(fault)
         if unready >= UNREADY:
             child.wait(time.monotonic() + PATIENT_S, ready=True)
         _until_moment(child, exchange, lives.key, step)
@@ -56,21 +70,15 @@ def live(
         over(lives)
 
 
-def _until_moment(child: Child, exchange: ExchangeProcess, key: str, step: Kill) -> None:
+def _until_moment(child: Child, exchange: Exchange, key: str, step: Kill) -> None:
     end = time.monotonic() + READY_S
     if step.moment != "start":
         child.wait(end, ready=True)
     if step.moment == "order":
-        sent = _sent(exchange, key)
-        while not child.ended and time.monotonic() < end and _sent(exchange, key) == sent:
+        sent = exchange.sent(child, key)
+        while not child.ended and time.monotonic() < end and exchange.sent(child, key) == sent:
             time.sleep(FAST_S)
     child.wait(time.monotonic() + step.after_s)
-
-
-def _sent(exchange: ExchangeProcess, key: str) -> int:
-    """Count the orders that reached the exchange with a key, those included that were not carried out."""
-    count: int = exchange.tell("state")["submitted"].get(key, 0)
-    return count
 
 
 def in_parallel(works: Sequence[Callable[[], None]]) -> None:

@@ -17,7 +17,7 @@ OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
 
 @dataclass
 class Book:
-    """What one ledger says, added up from its events; `held` and `dust` in base by symbol, money in quote."""
+    """What one ledger says, added up from its events; `held` in base by symbol."""
 
     name: str
     orders: dict[str, Order] = field(default_factory=dict)
@@ -29,9 +29,9 @@ class Book:
     """By symbol and the venue's trade id."""
     twice: list[str] = field(default_factory=list)
     held: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    quote: Decimal = ZERO
-    """What trading has changed in cash."""
     unknown: set[str] = field(default_factory=set)
+    at_venue: dict[str, str] = field(default_factory=dict)
+    """The exchange's id of each order that it told one of."""
 
     @classmethod
     def of(cls, name: str, events: Sequence[e.Event]) -> Book:
@@ -46,9 +46,13 @@ class Book:
             elif isinstance(event, e.OrderChanged):
                 client = clients[event.order_id]
                 book.unknown.discard(client)
+                if event.venue_order_id:
+                    book.at_venue[client] = event.venue_order_id
                 if event.state in DONE:
                     book.open.discard(client)
-                elif event.state is OrderState.UNKNOWN:
+                    continue
+                book.open.add(client)  # one that counted as done may surface
+                if event.state is OrderState.UNKNOWN:
                     book.unknown.add(client)
             elif isinstance(event, e.OrderFilled):
                 book.fill(clients[event.order_id], event)
@@ -67,7 +71,6 @@ class Book:
         sign = 1 if event.side is Side.BUY else -1
         in_base = event.fee_currency == event.symbol.partition("/")[0]
         self.held[event.symbol] += sign * event.quantity - (event.fee if in_base else ZERO)
-        self.quote -= sign * event.price * event.quantity + (ZERO if in_base else event.fee)
 
 
 def compared(books: Sequence[Book], truth: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, list[str]]:
@@ -154,14 +157,19 @@ def _balances(books: Sequence[Book], truth: Mapping[str, Any], owners: Mapping[s
     foreign = {row["orderId"] for row in truth["orders"] if row["by"] not in owners}
     expected = defaultdict(Decimal, {asset: Decimal(amount) for asset, amount in truth["deposits"].items()})
     for book in books:
-        expected["USDT"] += book.quote
         for symbol, quantity in book.held.items():
             expected[symbol.partition("/")[0]] += quantity
+        for fill in book.fills.values():
+            base, _, quote = fill.symbol.partition("/")
+            sign = 1 if fill.side is Side.BUY else -1
+            expected[quote] -= sign * fill.price * fill.quantity + fill.fee_quote
+            if fill.fee_currency not in {base, quote}:
+                expected[fill.fee_currency] -= fill.fee
     for trade in truth["trades"]:
         if trade["orderId"] in foreign:
             sign = 1 if trade["isBuyer"] else -1
             expected[_symbol(trade["symbol"]).partition("/")[0]] += sign * Decimal(trade["qty"])
-            expected["USDT"] -= sign * Decimal(trade["quoteQty"])
+            expected[_symbol(trade["symbol"]).partition("/")[2]] -= sign * Decimal(trade["quoteQty"])
             expected[trade["commissionAsset"]] -= Decimal(trade["commission"])
     told: list[str] = []
     for asset, held in truth["balances"].items():
@@ -172,4 +180,4 @@ def _balances(books: Sequence[Book], truth: Mapping[str, Any], owners: Mapping[s
 
 
 def _symbol(market: str) -> str:
-    return f"{market.removesuffix('USDT')}/USDT"
+    return market if "/" in market else f"{market.removesuffix('USDT')}/USDT"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from investbot.bootstrap.assembly import engine_spec
 from investbot.domain.events import Event
 from investbot.domain.market import Instrument
 from scripts.chaos_run.fleet import Fleet
-from scripts.chaos_run.protection import gaps
+from scripts.chaos_run.protection import Gap
 from scripts.chaos_run.truth import OPEN, Book, compared
 from tests.audit import Auditor
 
@@ -55,16 +55,26 @@ class Figure:
         return f"{self.figure:38} {self.value:>12,.6g} {self.unit}{goal}{verdict}{told}"
 
 
-def judged(fleet: Fleet, truth: Mapping[str, Any], keys: Mapping[str, str], now: float) -> list[Figure]:
-    """Hold the ledgers of all instances (name: API key's name) against the truth; `now` in monotonic seconds."""
+def judged(
+    fleet: Fleet,
+    truth_of: Callable[[Sequence[Book]], Mapping[str, Any]],
+    keys: Mapping[str, str],
+    bare_of: Callable[[Sequence[Book], Mapping[str, Any]], Sequence[Gap]],
+    instruments: Mapping[str, Instrument] = INSTRUMENTS,
+) -> list[Figure]:
+    """Hold the ledgers of all instances (name: API key's name) against the truth.
+
+    `bare_of` finds the times without protection, longest first.
+    """
     events = {name: fleet.events(name) for name in keys}
     books = [Book.of(name, events[name]) for name in keys]
+    truth = truth_of(books)
     ours = [row for row in truth["orders"] if row["by"] in keys.values()]
-    bare = gaps(books, truth, now)
-    left = [f"{book.name} holds {held} {symbol}" for book in books for symbol, held in sellable(book)]
+    bare = bare_of(books, truth)
+    left = [f"{book.name} holds {held} {symbol}" for book in books for symbol, held in sellable(book, instruments)]
     left += [f"{row['clientOrderId']} is {row['status']}" for row in ours if row["status"] in OPEN]
     left += [f"{book.name} does not know what became of {client}" for book in books for client in book.unknown]
-    broken = [sentence for name in keys for sentence in audited(fleet, name, events[name])]
+    broken = [sentence for name in keys for sentence in audited(fleet, name, events[name], instruments)]
     longest = bare[0].seconds if bare else 0.0
     told = [f"plan {gap.plan_id} of {gap.name}: {gap.quantity} for {gap.seconds:.2f} s" for gap in bare[:3]]
     return [
@@ -81,20 +91,22 @@ def judged(fleet: Fleet, truth: Mapping[str, Any], keys: Mapping[str, str], now:
     ]
 
 
-def sellable(book: Book) -> list[tuple[str, Decimal]]:
+def sellable(book: Book, instruments: Mapping[str, Instrument] = INSTRUMENTS) -> list[tuple[str, Decimal]]:
     """Tell what is still held of each symbol, other than the dust of positions that are over."""
     state: dict[str, Decimal] = {}
     for symbol, held in book.held.items():
         plans = len({order.plan_id for order in book.orders.values() if order.symbol == symbol})
-        if held >= INSTRUMENTS[symbol].lot * max(1, plans):
+        if held >= instruments[symbol].lot * max(1, plans):
             state[symbol] = held
     return list(state.items())
 
 
-def audited(fleet: Fleet, name: str, events: Sequence[Event]) -> list[str]:
+def audited(
+    fleet: Fleet, name: str, events: Sequence[Event], instruments: Mapping[str, Instrument] = INSTRUMENTS
+) -> list[str]:
     """Let an auditor who knows only events and rules look for broken promises; say the first it finds."""
     config = fleet.config(name)
-    spec = engine_spec(config, INSTRUMENTS, config.capital, name)
+    spec = engine_spec(config, instruments, config.capital, name)
     try:
         Auditor(spec).walk(events)
     except AssertionError as error:
