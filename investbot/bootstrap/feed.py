@@ -23,8 +23,8 @@ from investbot.bootstrap.venues import market_place, venue_names
 from investbot.config.fleet import FleetConfig, load_fleet
 from investbot.control.feed_messages import Market
 from investbot.domain.errors import ConfigError, InvestBotError, TryAgain
-from investbot.domain.market import SECOND, Timeframe
-from investbot.feed.feed import Feed, MakeVenue
+from investbot.domain.market import SECOND, Millis, Timeframe
+from investbot.feed.feed import Feed, KeptTo, MakeVenue
 from investbot.feed.server import FeedServer
 from investbot.ports.clock import Clock
 from investbot.ports.venue import Venue
@@ -86,8 +86,18 @@ def market_venue(clock: Clock, cache: Path) -> MakeVenue:
     return make
 
 
+def kept_to(cache: Path) -> KeptTo:
+    """Give what tells up to when the market cache has a series."""
+
+    def end(market: Market, symbol: str, frame: Timeframe) -> Millis | None:
+        folder = market_place(cache, market.name, market.settings, sandbox=market.sandbox)
+        return CandleCache(folder).end(symbol, frame)
+
+    return end
+
+
 async def _serve(place: Home, fleet: FleetConfig, clock: Clock, ready_fd: int | None) -> None:
-    feed = Feed(market_venue(clock, place.market), clock.monotonic)
+    feed = Feed(market_venue(clock, place.market), clock.monotonic, kept_to=kept_to(place.market))
     server = FeedServer(place.path, feed)
     watching = asyncio.create_task(feed.watch())
     stop = asyncio.Event()

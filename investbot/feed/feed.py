@@ -32,6 +32,8 @@ PAGE = 500
 
 MakeVenue = Callable[[Market, Timeframe], Venue]
 """Builds a venue that gives the candles of a market, unopened."""
+KeptTo = Callable[[Market, str, Timeframe], Millis | None]
+"""Tells up to which opening time (ms UTC) the cache has a series, None where it has nothing; may touch the disk."""
 Key = tuple[str, str, str]
 """Market, symbol and timeframe as texts."""
 
@@ -65,6 +67,7 @@ class Feed:
         make_venue: MakeVenue,
         monotonic: Callable[[], float],
         *,
+        kept_to: KeptTo = lambda _market, _symbol, _frame: None,
         beat_s: float = BEAT_S,
         grace_s: float = GRACE_S,
         poll_s: float = 0.2,
@@ -72,6 +75,7 @@ class Feed:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._make_venue = make_venue
+        self._kept_to = kept_to
         self._monotonic = monotonic
         self._beat_s = beat_s
         self._grace_s = grace_s
@@ -163,7 +167,8 @@ class Feed:
             stream = Stream(self._numbers, symbol, frame)
             self._numbers += 1
             make = functools.partial(self._make_venue, market, frame)
-            follower = Follower(stream, make, self._tell, self._monotonic, self._jitter, self._sleep)
+            kept = functools.partial(self._kept_to, market, symbol, frame)
+            follower = Follower(stream, make, self._tell, kept, self._monotonic, self._jitter, self._sleep)
             task = asyncio.create_task(follower.run())
             task.add_done_callback(self._look_at)
             found = self._followed[key] = Followed(key, stream, follower, task)

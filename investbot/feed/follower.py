@@ -14,6 +14,8 @@ from investbot.ports.venue import Venue
 _LOG = logging.getLogger("investbot.feed")
 FIRST_S, MOST_S = 1.0, 60.0
 """Seconds before a venue that failed is opened again: at first, and at most, ±25 %."""
+CATCH_UP = 10_000
+"""Most candles that are read again for the cache after a time without a feed."""
 QUIET_S = 5.0
 """Seconds without a candle after which the past counts as read, where the newest one is missing at the venue."""
 
@@ -22,13 +24,18 @@ ODD_RATE = 0.02
 
 
 class Follower:
-    """Runs the venue of one stream; `told` takes each candle that is new, with the machine's monotonic time (s)."""
+    """Runs the venue of one stream; `told` takes each candle that is new.
+
+    `kept_to` tells up to which opening time (ms UTC) the cache has the series: what is missing since is caught up on.
+    It is asked on a thread. `monotonic` tells the machine's seconds.
+    """
 
     def __init__(
         self,
         stream: Stream,
         make: Callable[[], Venue],
         told: Callable[[Stream, Candle], None],
+        kept_to: Callable[[], Millis | None],
         monotonic: Callable[[], float],
         jitter: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -39,6 +46,7 @@ class Follower:
         self.trouble = "its venue is being opened"
         self._make = make
         self._told = told
+        self._kept_to = kept_to
         self._monotonic = monotonic
         self._jitter = jitter
         self._sleep = sleep
@@ -94,12 +102,19 @@ class Follower:
             self._rated = (at, told)
         return at, told, self._rate
 
+    async def _first_at(self, now: Millis) -> Millis:
+        """Begin with what is told to subscribers, or where the cache ends if that is not too long ago."""
+        step = self.stream.timeframe.ms
+        first, kept_to = now - KEPT * step, await asyncio.to_thread(self._kept_to)
+        return first if kept_to is None else min(first, max(kept_to, now - CATCH_UP * step))
+
     async def _follow(self) -> None:
         stream, venue = self.stream, self._make()
         try:
             self.instrument = (await venue.open([stream.symbol]))[stream.symbol]
             step = stream.timeframe.ms
-            stream.begin((venue.now() // step - KEPT) * step)
+            if not stream.next_at:
+                stream.begin(await self._first_at(venue.now() // step * step))
             self._venue, self._heard, self.trouble = venue, self._monotonic(), ""
             facts = venue.facts({stream.symbol: stream.next_at}, None)
             try:

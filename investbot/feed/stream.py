@@ -39,9 +39,8 @@ class Stream:
         self._rows: list[list[Any]] = []
 
     def begin(self, first_at: Millis) -> None:
-        """Say from which opening time on candles will come; later calls change nothing."""
-        if not self.next_at:
-            self.first_at = self.next_at = first_at
+        """Say from which opening time on candles will come."""
+        self.first_at = self.next_at = first_at
 
     def add(self, candle: Candle) -> list[Any] | None:
         """Take the next candle and give its row; None for one that is behind us."""

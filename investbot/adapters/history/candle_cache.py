@@ -100,6 +100,15 @@ class CandleCache:
             finally:
                 os.close(descriptor)
 
+    def end(self, symbol: str, timeframe: Timeframe) -> Millis | None:
+        """Tell when the bar after the last one kept opens (milliseconds UTC), None where nothing is kept."""
+        try:
+            with self._path(symbol, timeframe).open("rb") as file:
+                first, count = _first(file.read(_RECORD.size)), file.seek(0, os.SEEK_END) // _RECORD.size
+        except OSError:
+            return None
+        return None if first is None else first + count * timeframe.ms
+
     def series(self) -> list[Series]:
         """List what is kept, by symbol and timeframe."""
         found = []

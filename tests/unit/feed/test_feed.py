@@ -14,6 +14,7 @@ from investbot.control.feed_messages import SubscribeArgs
 from investbot.domain.errors import ConfigError, DataError, RateLimited, TryAgain, UsageError, VenueUnavailable
 from investbot.domain.market import MINUTE, Timeframe
 from investbot.feed.feed import Feed
+from investbot.feed.follower import CATCH_UP
 from investbot.feed.stream import KEPT
 from tests.unit.feed.builders import BEGIN, BTC, ETH, ONE, Market, MarketVenue, until
 
@@ -45,8 +46,16 @@ class Stage:
         self.made: list[tuple[str, str]] = []
         self.seconds = 0.0
         self.slept: list[float] = []
+        self.kept: int | None = None
         self.feed = Feed(
-            self.make, self.monotonic, beat_s=0.02, grace_s=0.05, poll_s=0.005, sleep=self.sleep, jitter=lambda: 0.5
+            self.make,
+            self.monotonic,
+            kept_to=lambda *_: self.kept,
+            beat_s=0.02,
+            grace_s=0.05,
+            poll_s=0.005,
+            sleep=self.sleep,
+            jitter=lambda: 0.5,
         )
         self.task = asyncio.create_task(self.feed.watch())
 
@@ -210,6 +219,14 @@ async def test_kept_streams_stay_and_are_told_to_nobody(stage: Stage) -> None:
     assert frames == {"1h": 0, "5m": 0, "1m": 1}
     stage.feed.leave(ear)
     await until(lambda: [each["timeframe"] for each in stage.feed.state()] == ["1h"])
+
+
+@pytest.mark.parametrize(("kept", "first"), [(None, 0), (1000, 0), (-5, -5), (-1_000_000, 1000 - CATCH_UP)])
+async def test_what_the_cache_lacks_is_caught_up_on(stage: Stage, kept: int | None, first: int) -> None:
+    stage.kept = None if kept is None else BEGIN + kept * MINUTE
+    ear = Ear()
+    await stage.subscribe(ear)
+    assert stage.feed.state()[0]["candles"] == 1000 - first
 
 
 async def test_there_is_a_most_of_streams(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,9 +64,8 @@ def test_it_keeps_the_newest_and_says_from_where_on() -> None:
     assert (opened(rows), more) == (list(range(KEPT, 2 * KEPT + 1)), False)
 
 
-def test_it_begins_once() -> None:
+def test_what_opened_before_it_began_is_behind_it() -> None:
     made = stream(5)
-    made.begin(BEGIN)
     assert made.first_at == made.next_at == BEGIN + 5 * MINUTE
     assert made.add(candle(4)) is None
 

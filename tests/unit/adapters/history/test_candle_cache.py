@@ -47,6 +47,20 @@ def test_what_was_kept_comes_back_to_the_last_bit(cache: CandleCache) -> None:
     assert cache.read(BTC, ONE, at(0) + 1, 5) == Kept((), at(0) + 1)
 
 
+def test_its_end_is_told(cache: CandleCache, tmp_path: Path) -> None:
+    assert cache.end(BTC, ONE) is None
+    cache.keep(BTC, ONE, at(3), at(5), rows(3, 4))
+    assert cache.end(BTC, ONE) == at(5)
+    cache.keep(BTC, ONE, at(8), at(9), rows(8))
+    assert cache.end(BTC, ONE) == at(9)
+    (file,) = (tmp_path / "market" / "binance").glob("*.candles")
+    with file.open("ab") as cut_short:
+        cut_short.write(b"x" * 20)
+    assert cache.end(BTC, ONE) == at(9)
+    file.write_bytes(b"x")
+    assert cache.end(BTC, ONE) is None
+
+
 def test_a_bar_that_never_was_is_known_and_one_that_nobody_asked_for_is_not(cache: CandleCache) -> None:
     cache.keep(BTC, ONE, at(0), at(4), rows(0, 3))
     cache.keep(BTC, ONE, at(6), at(8), rows(6, 7))
