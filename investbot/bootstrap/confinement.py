@@ -176,7 +176,7 @@ def _measured() -> list[Path]:
     """Let a run that is measured write down which lines it came by."""
     coverage = sys.modules.get("coverage")
     measuring = None if coverage is None else coverage.Coverage.current()
-    return [] if measuring is None else [Path(measuring.get_data().base_filename()).parent]
+    return [] if measuring is None else [Path(measuring.config.data_file).absolute().parent]
 
 
 def _of(path: Path | str | None) -> Iterable[Path]:
