@@ -8,6 +8,7 @@ from typing import Any
 from investbot.analysis import indicators as i
 from investbot.analysis.analyser import Analyser
 from investbot.analysis.candles import CandleLayers, CandlePatterns
+from investbot.analysis.elliott.counts import Elliott
 from investbot.analysis.regime import Regimes
 from investbot.analysis.structure.blocks import OrderBlocks
 from investbot.analysis.structure.breaks import Breaks, Trend
@@ -29,6 +30,7 @@ ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "cci": i.Cci(),
     "cmf": i.Cmf(),
     "donchian": i.Donchian(),
+    "elliott": Elliott(),
     "ema": i.Ema(20),
     "ichimoku": i.Ichimoku(),
     "keltner": i.Keltner(),
