@@ -82,10 +82,10 @@ class Rows:
             "exit_code": life.exit_code,
             "notices": self._notices(keeper.name),
         }
-        taken = await asyncio.to_thread(usage, process.pid) if process is not None else None
-        own = (row.get("rss_mb"), row.get("pss_mb")) if heard else (None, None)
-        row["rss_mb"] = taken.rss_mb if taken else own[0]
-        row["pss_mb"] = taken.pss_mb if taken and taken.pss_mb is not None else own[1]  # a hardened process hides it
+        if not heard or row.get("rss_mb") is None:  # a heartbeat tells it, and a hardened process hides its share
+            taken = await asyncio.to_thread(usage, process.pid) if process is not None else None
+            row["rss_mb"] = taken.rss_mb if taken else None
+            row["pss_mb"] = taken.pss_mb if taken else None
         return row
 
 

@@ -7,51 +7,19 @@ import os
 import subprocess
 import sys
 import time
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
 from investbot.cli.choices import Every, Name, Names
 from investbot.cli.fleet import chosen, open_home, supervisor
+from investbot.cli.fleet_table import COLUMNS, NONE, show_fleet
 from investbot.cli.reading import Filters, rows_of, status_of
 from investbot.cli.registry import LOOK, add
 from investbot.cli.session import Session
 from investbot.domain.errors import InvestBotError, SupervisorDown, TryAgain, UsageError
 
-COLUMNS = (
-    "name",
-    "state",
-    "mode",
-    "symbols",
-    "timeframe",
-    "equity",
-    "day_pnl",
-    "total_pnl",
-    "open_positions",
-    "win_rate",
-    "profit_factor",
-    "drawdown",
-    "trading_state",
-    "last_candle_at",
-    "error",
-)
 _TOP = ("name", "pid", "cpu_fraction", "rss_mb", "pss_mb", "loop_lag_ms", "inbox")
-_LESS = (
-    "profit_factor",
-    "timeframe",
-    "win_rate",
-    "drawdown",
-    "last_candle_at",
-    "mode",
-    "trading_state",
-    "symbols",
-    "open_positions",
-    "day_pnl",
-)
-"""What a narrow terminal does without, the first one first."""
-_MONEY = ("equity", "day_pnl", "total_pnl")
-_NONE = "No instances yet; make one with `investbot create NAME --profile P`."
 _CLEAR = "\x1b[2J\x1b[H"
 
 
@@ -85,9 +53,7 @@ def status(
         rows = status_of(session, home, wanted)
         if watch and not session.output.is_json and sys.stdout.isatty():
             sys.stdout.write(_CLEAR)
-        session.output.rows(rows if session.output.is_json else map(_short, rows), COLUMNS, _NONE, _LESS)
-        for why in sorted({row["notices"]["error"] for row in rows if (row.get("notices") or {}).get("error")}):
-            session.output.warn(f"notices do not get out: {why} See `investbot notify list`.")
+        show_fleet(session.output, rows)
         if not watch:
             return 0
         sys.stdout.flush()
@@ -132,11 +98,6 @@ def top(context: typer.Context, names: Names = None, every: Every = False) -> No
         session.output.rows(client.call("top", names=wanted), _TOP, "No instance runs.")
 
 
-def _short(row: dict[str, Any]) -> dict[str, Any]:
-    """Round money to hundredths for a human."""
-    return {**row, **{key: format(Decimal(row[key]), "z.2f") for key in _MONEY if row.get(key) is not None}}
-
-
 def _elsewhere(session: Session, hosts: list[str]) -> int:
     rows: list[dict[str, Any]] = []
     worst = 0
@@ -146,7 +107,7 @@ def _elsewhere(session: Session, hosts: list[str]) -> int:
         except InvestBotError as error:
             worst = max(worst, error.exit_code)
             session.output.warn(f"{host}: {error}")
-    session.output.rows(rows, ("host", *COLUMNS), _NONE)
+    session.output.rows(rows, ("host", *COLUMNS), NONE)
     return worst
 
 

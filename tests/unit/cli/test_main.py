@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 import typer.main
 
 from investbot import __version__
 from investbot.cli.main import main
+from investbot.cli.quick import quickly
 from investbot.cli.registry import MODULES, build
+from investbot.domain.errors import UnknownInstance
 from tests.unit.cli.conftest import Cli, spawned
 
 
@@ -87,7 +90,7 @@ def test_an_interrupted_command_is_130(monkeypatch: pytest.MonkeyPatch, capsys: 
     def interrupted(verb: str | None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("investbot.cli.main.build", interrupted)
+    monkeypatch.setattr("investbot.cli.registry.build", interrupted)
     assert main(["version"]) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
 
@@ -98,7 +101,7 @@ def test_a_bug_is_70_and_shows_its_traceback_only_when_asked(
     def broken(verb: str | None) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("investbot.cli.main.build", broken)
+    monkeypatch.setattr("investbot.cli.registry.build", broken)
     assert main(["version"]) == 70
     assert "Traceback" not in capsys.readouterr().err
     assert main(["version", "--debug"]) == 70
@@ -128,3 +131,40 @@ def test_light_commands_load_nothing_heavy(line: list[str]) -> None:
     assert (
         loaded & {"ccxt", "textual", "sqlcipher3", "numpy", "talib", "asyncio", "apscheduler", "cryptography"} == set()
     )
+
+
+def test_status_of_a_fleet_that_runs_takes_the_short_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        def __init__(self, home: Path) -> None:
+            assert home == tmp_path
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def call(self, verb: str, *, names: list[str]) -> list[dict[str, Any]]:
+            assert verb == "status"
+            if "gone" in names:
+                raise UnknownInstance("There is no instance 'gone'.")
+            return [{"name": name, "state": "RUNNING", "equity": "1.239", "notices": {"error": "x."}} for name in names]
+
+    (tmp_path / "investbot.toml").touch()
+    monkeypatch.setattr("investbot.cli.fleet.ControlClient", Client)
+    monkeypatch.delitem(sys.modules, "investbot.cli.commands.status", raising=False)
+    line = ["--home", str(tmp_path), "status", "beta", "alpha", "beta"]
+    assert quickly(line) == 0
+    assert "investbot.cli.commands.status" not in sys.modules
+    for longer in (["--watch"], ["gone"], ["--json", "--quiet"]):
+        assert quickly([*line, *longer]) is None
+    assert quickly(["--home", str(tmp_path / "nowhere"), "status"]) is None
+    assert quickly(["orders", "status"]) is None
+
+
+def test_the_short_way_ends_well_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("investbot.cli.main.quickly", interrupted)
+    assert main(["status"]) == 130
