@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 
 from investbot.adapters.clock import SystemClock
+from investbot.adapters.history.candle_cache import CandleCache
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.adapters.venues.fed import FedVenue
 from investbot.bootstrap.home import Home
+from investbot.bootstrap.venues import market_place
 from investbot.control.feed_link import FeedLink, feed_state
 from investbot.control.feed_messages import Market
 from investbot.domain.market import MINUTE, Candle, Millis, Quality, Timeframe
@@ -88,6 +90,13 @@ class FeedProcess:
 
     def subscribers(self, symbol: str = BTC) -> int:
         return sum(each["subscribers"] for each in self.streams() if each["symbol"] == symbol)
+
+    def goes_on(self, count: int) -> None:
+        """Wait until every stream there is has so many candles more."""
+        before = {(each["symbol"], each["timeframe"]): each["candles"] + count for each in self.streams()}
+        wait_for(
+            lambda: all(each["candles"] >= before[each["symbol"], each["timeframe"]] for each in self.streams()), 60
+        )
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> tuple[int, str]:
         assert self.process is not None
@@ -175,8 +184,7 @@ def test_a_feed_that_is_killed_costs_no_candle(home: Home, feed: FeedProcess, ex
                 wait_for(lambda: exchange.tell("state")["streams"]["sockets"] >= len(traded), 60)
             feed.start()
             wait_for(lambda: (feed.subscribers(BTC), feed.subscribers(ETH)) == (3, 1), 60)
-            newest = max(each["candles"] for each in feed.streams())
-            wait_for(lambda newest=newest: min(each["candles"] for each in feed.streams()) >= newest + 3, 60)  # type: ignore[misc]
+            feed.goes_on(3)
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
@@ -230,6 +238,33 @@ async def test_many_instances_on_one_symbol_cost_one_subscription(
     for reader in readers:
         found = [replace(candle, quality=Quality.GOOD) for candle in reader.candles[:510]]
         assert found == [replace(candle, quality=Quality.GOOD) for candle in readers[0].candles[:510]]
+
+
+def test_the_market_cache_is_whole_after_a_time_without_a_feed(
+    home: Home, feed: FeedProcess, exchange: ExchangeProcess
+) -> None:
+    """Of the timeframe that is traded and of the longer one it is confirmed by, which nobody is told."""
+    market = Market(name="binance", settings=exchange.settings())
+    cache = CandleCache(market_place(home.market, "binance", market.settings, sandbox=False))
+
+    async def subscribed() -> None:
+        link = FeedLink(home.path, market, ONE, time.monotonic, also=("5m",))
+        assert await link.open([BTC], lambda: None) is not None
+        await link.close()
+
+    for _ in range(2):
+        feed.start()
+        feed.answers()
+        asyncio.run(subscribed())
+        wait_for(lambda: {each["timeframe"] for each in feed.streams() if not each["trouble"]} == {"1m", "5m"}, 60)
+        feed.goes_on(1)
+        assert feed.end(signal.SIGTERM) == (0, "")
+    kept = {each.timeframe.text: each for each in cache.series()}
+    assert {frame: (each.missing, each.unasked) for frame, each in kept.items()} == {"1m": (0, 0), "5m": (0, 0)}
+    assert min(each.candles for each in kept.values()) > 1000
+    rows = cache.read(BTC, ONE, kept["1m"].first_at, 5000).rows
+    told = klines(exchange, BTC, rows[0][0], len(rows))
+    assert [tuple(row) for row in rows] == [(row[0], *map(float, row[1:])) for row in told]
 
 
 def test_it_holds_no_key_and_cannot_place_an_order(home: Home, feed: FeedProcess, exchange: ExchangeProcess) -> None:
