@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.benches import analysis, engine, faces, ledger, prefix
+from scripts.benches import analysis, engine, faces, latency, ledger, markets, prefix
 
 BENCHES = {
     "engine": engine.measure,
@@ -18,8 +18,10 @@ BENCHES = {
     "faces": faces.measure,
     "analysis": analysis.measure,
     "prefix": prefix.measure,
+    "latency": latency.measure,
+    "markets": markets.measure,
 }
-LONG = {"prefix"}
+LONG = {"prefix", "latency"}
 """Many minutes: only when named."""
 
 

@@ -35,7 +35,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--weight-limit", type=int, default=0, help="request weight a wall minute; 0: none")
     parser.add_argument("--window-scale", type=float, default=1.0, help="widens the windows of signed requests")
     parser.add_argument("--cadence", type=float, default=CADENCE_S, help="seconds between two messages of a stream")
+    parser.add_argument("--more-markets", type=int, default=0, help="listed, and never traded")
     parser.add_argument("--no-stop-market", action="store_true", help="list no STOP_LOSS and TAKE_PROFIT orders")
+    parser.add_argument("--plain", action="store_true", help="no websockets, client ids renamed, few trades listed")
     return parser.parse_args()
 
 
@@ -50,12 +52,19 @@ async def serve() -> None:
         speed=asked.speed,
         start=asked.start,
         port=asked.port,
-        rules=VenueRules(maker=asked.maker, taker=asked.taker, depth=asked.depth, order_types=kinds),
+        rules=VenueRules(
+            maker=asked.maker,
+            taker=asked.taker,
+            depth=asked.depth,
+            order_types=kinds,
+            more_markets=asked.more_markets,
+        ),
         deposits=DEPOSITS | dict(asked.deposit),
         weight_limit=asked.weight_limit,
         window_scale=asked.window_scale,
     )
     exchange.streams.feeds.cadence_s = asked.cadence
+    exchange.core.plain = asked.plain
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

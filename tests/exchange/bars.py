@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -100,7 +100,7 @@ def exchange_info(rules: VenueRules, now: int, weight_limit: int) -> dict[str, A
             {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
         ],
         "exchangeFilters": [],
-        "symbols": [_symbol(listing, rules) for listing in LISTINGS],
+        "symbols": [_symbol(listing, rules) for listing in (*LISTINGS, *_idle(rules.more_markets))],
     }
 
 
@@ -118,6 +118,11 @@ class Filters:
     def __post_init__(self) -> None:
         self.tick, self.lot = Decimal(self.listing.tick), Decimal(self.listing.lot)
         self.min_notional = Decimal(self.listing.min_notional)
+
+
+def _idle(count: int) -> list[Listing]:
+    """Make up listings that nobody trades."""
+    return [replace(LISTINGS[0], base=f"X{number}") for number in range(count)]
 
 
 def _symbol(listing: Listing, rules: VenueRules) -> dict[str, Any]:

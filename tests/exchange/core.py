@@ -100,6 +100,8 @@ class Core:
     """Added to the clock that requests are judged by and that `time` tells, not to the market's."""
     lag_s: float = 0.0
     """How far readers are behind, seconds of the wall."""
+    plain: bool = False
+    """No websockets, client ids echoed in words of its own, and of own trades only the last ones listed."""
     accounts: dict[str, Account] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     submissions: list[Submission] = field(default_factory=list)

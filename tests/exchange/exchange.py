@@ -77,13 +77,16 @@ class Exchange:
     async def __aenter__(self) -> Self:
         rest = Rest(self.core, self.streams.publish)
         app = web.Application()
-        app.router.add_route("*", "/api/v3/userDataStream", self.streams.listen_key)
+        plain = self.core.plain
+        if not plain:
+            app.router.add_route("*", "/api/v3/userDataStream", self.streams.listen_key)
         app.router.add_route("*", "/api/v3/{name:.+}", rest.answer)
         app.router.add_route("*", "/sapi/v1/{name:.+}", rest.answer)
         app.router.add_route("*", "/{futures:fapi|dapi}/v1/{name:.+}", rest.futures)
-        app.router.add_get("/stream/ws/{name}", self.streams.market_socket)
-        app.router.add_get("/stream/ws", self._bare_socket)
-        app.router.add_get("/ws-api/v3", self.streams.api_socket)
+        if not plain:
+            app.router.add_get("/stream/ws/{name}", self.streams.market_socket)
+            app.router.add_get("/stream/ws", self._bare_socket)
+            app.router.add_get("/ws-api/v3", self.streams.api_socket)
         app.add_routes(self.admin.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()

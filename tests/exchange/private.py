@@ -10,6 +10,8 @@ from tests.exchange.signing import invalid
 from tests.exchange.values import NewOrder, Order, OrderList, Refusal, Trade
 
 WEEK_MS = 7 * 86_400_000
+PLAIN_TRADES = 40
+"""Own trades that a plain exchange lists, the last ones, whatever is asked for."""
 
 
 def new_order(core: Core, call: Call) -> object:
@@ -26,7 +28,7 @@ def get_order(core: Core, call: Call) -> object:
     found = core.records.find(call.owner.account, _market(call), call.query, call.as_of)
     if found is None:
         raise Refusal(-2013, "Order does not exist.")
-    return answers.queried(found)
+    return _echoed(core, answers.queried(found))
 
 
 def cancel_order(core: Core, call: Call) -> object:
@@ -114,7 +116,7 @@ def open_pairs(core: Core, call: Call) -> object:
 def open_orders(core: Core, call: Call) -> object:
     market = _market(call) if "symbol" in call.query else None
     return [
-        answers.queried(order)
+        _echoed(core, answers.queried(order))
         for order in core.records.orders(call.owner.account, call.as_of)
         if order.open and market in {None, order.listing.id}
     ]
@@ -147,6 +149,8 @@ def my_trades(core: Core, call: Call) -> object:
         and trade.trade_id >= int(query.get("fromId", 0))
         and query.get("orderId", str(trade.order_id)) == str(trade.order_id)
     ]
+    if core.plain:
+        return [answers.traded(trade) for trade in rows[-PLAIN_TRADES:]]
     forward = "fromId" in query or "startTime" in query
     return [answers.traded(trade) for trade in (rows[:most] if forward else rows[-most:])]
 
@@ -201,7 +205,12 @@ def _wanted(core: Core, call: Call) -> NewOrder:
 def _place(core: Core, call: Call, wanted: NewOrder) -> object:
     order: Order = core.matching.place(call.owner.account, wanted, call.now, call.owner.name)
     mine: list[Trade] = core.records.trades(call.owner.account)
-    return answers.placed(order, mine, wanted.answer)
+    return _echoed(core, answers.placed(order, mine, wanted.answer))
+
+
+def _echoed(core: Core, told: dict[str, object]) -> dict[str, object]:
+    """Tell the client id as it was sent, or, plain, as a number of its own."""
+    return told | {"clientOrderId": f"9{told['orderId']}"} if core.plain else told
 
 
 def _pair(core: Core, call: Call, code: int) -> OrderList:

@@ -27,7 +27,10 @@ ORDER_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class VenueRules:
-    """What this exchange asks and grants: fees are fractions, `depth` is the quote value of the best level."""
+    """What this exchange asks and grants: fees are fractions, `depth` is the quote value of the best level.
+
+    `more_markets` are listed and never trade.
+    """
 
     maker: Decimal = Decimal("0.001")
     taker: Decimal = Decimal("0.001")
@@ -37,6 +40,7 @@ class VenueRules:
     most_orders: int = 200
     most_algo_orders: int = 5
     order_types: tuple[str, ...] = ORDER_TYPES
+    more_markets: int = 0
 
 
 class Refusal(Exception):

@@ -168,7 +168,8 @@ class Connection:
 
     def _make(self, *, spot: bool) -> Any:
         cls = stream_class(self._name) if self._streams() else None
-        return make_exchange(self._name, self._settings, spot=spot, cls=cls)
+        # numbers as text, as on the private side: so both understand one list of markets
+        return make_exchange(self._name, {**self._settings, "number": str}, spot=spot, cls=cls)
 
     def _streams(self) -> bool:
         """Tell whether to listen; never at the venue's own address while its candles come from one that was named."""
