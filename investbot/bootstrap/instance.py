@@ -45,6 +45,7 @@ class _Site:
     clock: SystemClock
     redactor: Redactor
     isolated: bool = False
+    alone: bool = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,28 +54,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True, help="the fleet's home")
     parser.add_argument("--name", required=True, help="the instance")
     parser.add_argument("--key-fd", type=int, required=True, help="the descriptor that holds the 32-byte data key")
+    parser.add_argument("--alone", action="store_true", help="no supervisor is needed")
+    parser.add_argument("--tell", action="store_true", help="say on stdout how it ended")
     given = parser.parse_args(arguments)
     spare()
-    return live(given.home, given.name, given.key_fd)
+    return live(given.home, given.name, given.key_fd, alone=given.alone, tell=given.tell)
 
 
-def live(home: Path, name: str, key_fd: int) -> int:
-    """Run instance `name` until it ends, its 32-byte data key in `key_fd`; return its exit code, its sentence told."""
+def live(home: Path, name: str, key_fd: int, *, alone: bool = False, tell: bool = False) -> int:
+    """Run instance `name` until it ends, its 32-byte data key in `key_fd`; return its exit code, its sentence told.
+
+    `alone` is one that no supervisor started; with `tell` it says how it ended also when all went well.
+    """
     harden()
     try:
-        ending = run_foreground(home, name, read_key(key_fd), isolated=True)
+        ending = run_foreground(home, name, read_key(key_fd), isolated=True, alone=alone)
     except InvestBotError as error:
         ending = Ending.failed(name, error)
     if ending.exit_code:
         sys.stderr.write(f"{ending.message}\n")
+    elif tell:
+        sys.stdout.write(f"{ending.message}\n")
     return ending.exit_code
 
 
-def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False) -> Ending:
+def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False, alone: bool = True) -> Ending:
     """Run instance `name` in this process until it ends; `key` is its 32-byte data key.
 
-    `isolated` restricts the process for good to what this instance needs. How it ended is also in its `exit.json`.
-    UnknownInstance, and TryAgain when it runs already.
+    `isolated` restricts the process for good to what this instance needs; `alone` is one that no supervisor started.
+    How it ended is also in its `exit.json`. UnknownInstance, and TryAgain when it runs already.
     """
     from investbot.instance.runner import guarded
 
@@ -82,7 +90,7 @@ def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False)
     folder = place.existing(name)
     folder.ensure()
     clock = SystemClock()
-    site = _Site(place, folder, key, clock, Redactor([key]), isolated)
+    site = _Site(place, folder, key, clock, Redactor([key]), isolated, alone)
     with InstanceLock(folder.lock, name):
         folder.exit.unlink(missing_ok=True)
         with last_words(folder.logs / "fault.log"), _log(site) as handler:
@@ -201,7 +209,7 @@ def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
     from investbot.instance.host import HostRules
 
     told = config.restart
-    alone = not site.isolated or config.venue.name == "replay"
+    alone = site.alone or config.venue.name == "replay"
     return HostRules(None if alone else told.orphan_after / 1000, told.memory_mb, site.place.path)
 
 

@@ -112,14 +112,6 @@ class Output:
         for row in rows:
             writer.writerow(["" if row.get(column) is None else text(row.get(column)) for column in columns])
 
-    def ended(self, sentence: str, exit_code: int) -> int:
-        """Print the last sentence of a long work, on stderr when it failed, and give its exit code."""
-        if exit_code:
-            print(sentence, file=sys.stderr)
-        else:
-            self.say(sentence)
-        return exit_code
-
     def lines(self, lines: Sequence[Row]) -> int:
         """Print one line a name, failures on stderr, and give the worst exit code."""
         if self.is_json:

@@ -30,8 +30,9 @@ def run(context: typer.Context, name: Name, yes: Yes = False, accept_withdrawals
     Exit code 0: its work is done; 75: start it again; 77 and 78: an operator has to act. The first run of a
     configuration that trades real money asks, or needs --yes.
     """
-    from investbot.bootstrap.instance import run_foreground
+    from investbot.bootstrap.foreground import become
     from investbot.bootstrap.process import harden
+    from investbot.cli.output import Face
 
     session: Session = context.obj
     home = open_home(session)
@@ -43,9 +44,7 @@ def run(context: typer.Context, name: Name, yes: Yes = False, accept_withdrawals
     with unlocked(session, home) as vault:
         _admit(home, name, vault, accept_withdrawals=accept_withdrawals)
         key = vault.data_key(name)
-    ending = run_foreground(home.path, name, key)
-    message = f"{name}: {ending.message}" if not ending.message.startswith(name) else ending.message
-    return session.output.ended(message, ending.exit_code)
+    become(home.path, name, key, tell=session.output.face is Face.HUMAN)
 
 
 def _admit(home: Home, name: str, vault: OpenVault, *, accept_withdrawals: bool) -> None:

@@ -106,13 +106,6 @@ def test_a_file_called_like_the_instance_does_not_hide_its_name(capsys: pytest.C
     assert capsys.readouterr().err == "alpha: alpha.csv: line 2: a price is not finite.\n"
 
 
-def test_an_ending_goes_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert Output().ended("done.", 0) == 0
-    assert Output().ended("failed.", 78) == 78
-    shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("done.\n", "failed.\n")
-
-
 def test_outcomes_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
     Output(Face.JSON).lines([line("a", "Started.")])
     assert json.loads(capsys.readouterr().out) == [{"name": "a", "ok": True, "exit_code": 0, "message": "Started."}]

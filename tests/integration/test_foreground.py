@@ -1,0 +1,83 @@
+"""`investbot run` becomes its instance: the same process, and nothing of what the command knew."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cli import PASSPHRASE, Shell, market
+from tests.integration.instance_homes import wait_for
+from tests.integration.test_cli_fleet import running
+
+CURIOUS = f"""
+import gc, json, os, sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+WANTED = {PASSPHRASE!r}[::-1]
+FOLDER = Path(__file__).resolve().parent.parent / "home" / "instances" / "alpha" / "logs"
+
+def look():
+    texts = [value for each in gc.get_objects() if type(each) in (dict, list, tuple)
+             for value in (each.values() if type(each) is dict else each) if type(value) in (str, bytes)]
+    secret = WANTED[::-1]
+    found = any(text == secret or text == secret.encode() for text in texts)
+    modules = [name for name in sys.modules if name.startswith("investbot.cli") or "vault" in name]
+    told = {{"found": found, "modules": modules, "pid": os.getpid(), "environment": sorted(os.environ)}}
+    (FOLDER / "curious.part").write_text(json.dumps(told))
+    (FOLDER / "curious.part").rename(FOLDER / "curious.json")
+
+@dataclass(frozen=True, slots=True)
+class Curious:
+    name: ClassVar[str] = "curious"
+    description: ClassVar[str] = "looks around"
+    warmup: ClassVar[int] = 1
+    def indicators(self): return {{}}
+    def confirm_indicators(self): return {{}}
+    def evaluate(self, view):
+        if not (FOLDER / "curious.json").exists():
+            look()
+        return None
+"""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "curious.py").write_text(CURIOUS)
+    profile = market().replace('name = "ma_cross"', 'name = "strategies/curious.py"')
+    (tmp_path / "curious.toml").write_text(profile)
+    shell.ok("init")
+    shell.ok("create", "alpha", "--profile", str(tmp_path / "curious.toml"))
+    return shell
+
+
+def test_a_strategy_finds_nothing_of_the_command(shell: Shell) -> None:
+    told = shell.home / "instances" / "alpha" / "logs" / "curious.json"
+    told.unlink(missing_ok=True)
+    with running(shell, "run", "alpha") as process:
+        wait_for(told.exists)
+        found: dict[str, Any] = json.loads(told.read_text())
+        assert found["pid"] == process.pid
+        assert found["found"] is False
+        assert found["modules"] == []
+        assert not [name for name in found["environment"] if name.startswith("INVESTBOT")]
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "alpha was stopped.\n")
+    log = (shell.home / "instances" / "alpha" / "logs" / "instance.log").read_text()
+    assert '"event": "isolated"' in log
+
+
+def test_a_refusal_is_told_with_its_code(shell: Shell) -> None:
+    with (shell.home / "investbot.toml").open("a") as file:
+        file.write(f'[isolation]\nread = ["{shell.home}"]\n')
+    result = shell("run", "alpha")
+    assert result.code == 78
+    assert "there lie secrets of this home" in result.err
