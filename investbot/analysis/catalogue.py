@@ -9,6 +9,7 @@ from investbot.analysis import indicators as i
 from investbot.analysis.analyser import Analyser
 from investbot.analysis.candles import CandleLayers, CandlePatterns
 from investbot.analysis.elliott.counts import Elliott
+from investbot.analysis.patterns.chart import ChartPatterns
 from investbot.analysis.regime import Regimes
 from investbot.analysis.structure.blocks import OrderBlocks
 from investbot.analysis.structure.breaks import Breaks, Trend
@@ -37,6 +38,7 @@ ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "macd": i.Macd(),
     "mfi": i.Mfi(),
     "obv": i.Obv(),
+    "patterns": ChartPatterns(),
     "pivots": i.Pivots(),
     "pivots, fibonacci": i.Pivots(session="week", kind="fibonacci"),
     "regime": Regimes(),

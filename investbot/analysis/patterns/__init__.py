@@ -1,0 +1,1 @@
+"""Chart patterns out of the turns of the market, confirmed by a close."""

@@ -1,0 +1,180 @@
+"""The shapes themselves: what the last turns must look like before a close can confirm a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from investbot.analysis.findings import Side
+from investbot.analysis.structure.swings import Swing
+
+
+class Shape(StrEnum):
+    """The patterns that are known."""
+
+    DOUBLE_TOP = "double top"
+    DOUBLE_BOTTOM = "double bottom"
+    TRIPLE_TOP = "triple top"
+    TRIPLE_BOTTOM = "triple bottom"
+    HEAD_AND_SHOULDERS = "head and shoulders"
+    INVERSE_HEAD_AND_SHOULDERS = "inverse head and shoulders"
+    ASCENDING_TRIANGLE = "ascending triangle"
+    DESCENDING_TRIANGLE = "descending triangle"
+    SYMMETRICAL_TRIANGLE = "symmetrical triangle"
+    RISING_WEDGE = "rising wedge"
+    FALLING_WEDGE = "falling wedge"
+    BULL_FLAG = "bull flag"
+    BEAR_FLAG = "bear flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line through `price` (quote per base) at bar `number`, changing by `slope` a bar."""
+
+    number: int
+    price: float
+    slope: float = 0.0
+
+    def at(self, number: int) -> float:
+        """Give its price at a bar, in quote per base."""
+        return self.price + self.slope * (number - self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A pattern that waits for its close: beyond `line` towards `side` it is confirmed, beyond `stop` it is none.
+
+    `stop` lies against `side`; `height` (quote per base, above zero) is what the target is away from the break.
+    """
+
+    shape: Shape
+    side: Side
+    turns: tuple[Swing, ...]
+    line: Line
+    stop: float
+    height: float
+
+
+def through(first: Swing, second: Swing) -> Line:
+    """Draw the line through two turns."""
+    return Line(first.number, first.price, (second.price - first.price) / (second.number - first.number))
+
+
+def outlines(turns: Sequence[Swing], atr: float) -> list[Outline]:
+    """Give every shape that the last turns (oldest first, highs and lows alternating) make; `atr` in quote per base."""
+    row = tuple(turns)
+    found = [*_reversals(row, atr), *_flags(row, atr)]
+    if len(row) >= 4:
+        found += _converging(row[-4:], atr)
+    return found
+
+
+EQUAL = 0.5
+"""ATR within which two turns are at the same price."""
+DEEP = 2.0
+"""ATR that a reversal's neckline is away from its extremes at least, and a triangle is wide at its start."""
+HEAD = 1.0
+"""ATR that a head stands out over both shoulders at least."""
+SHOULDERS = 1.5
+"""ATR within which the shoulders are at the same price."""
+POLE = 4.0
+"""ATR that a flag's pole is long at least."""
+FLAG = 0.5
+"""Most of the pole that a flag gives back."""
+PARALLEL = 0.5
+"""Part by which the slopes of a flag's two sides may differ, of the steeper one."""
+
+
+def _reversals(row: tuple[Swing, ...], atr: float) -> list[Outline]:
+    """Tops, with prices turned round for bottoms: double, triple, head and shoulders."""
+    found: list[Outline] = []
+    last = row[-1] if row else None
+    if last is None or len(row) < 3:
+        return found
+    top = last.side is Side.HIGH
+    sign = int(last.side)
+    first, neck, second = row[-3:]
+    breaks = Side.LOW if top else Side.HIGH
+
+    def outline(shape: Shape, turns: tuple[Swing, ...], line: Line, stop: float, height: float) -> None:
+        found.append(Outline(shape, breaks, turns, line, stop, height))
+
+    outer = max(first.price * sign, second.price * sign)
+    depth = outer - neck.price * sign
+    if abs(first.price - second.price) <= EQUAL * atr and depth >= DEEP * atr:
+        shape = Shape.DOUBLE_TOP if top else Shape.DOUBLE_BOTTOM
+        outline(shape, row[-3:], Line(neck.number, neck.price), outer * sign, depth)
+    if len(row) < 5:
+        return found
+    left, neck_one, head, neck_two, right = row[-5:]
+    highs = [turn.price * sign for turn in (left, head, right)]
+    necks = [neck_one.price * sign, neck_two.price * sign]
+    depth = max(highs) - min(necks)
+    if max(highs) - min(highs) <= EQUAL * atr and max(highs) - max(necks) >= DEEP * atr:
+        shape = Shape.TRIPLE_TOP if top else Shape.TRIPLE_BOTTOM
+        lower = neck_one if necks[0] <= necks[1] else neck_two
+        outline(shape, row[-5:], Line(lower.number, lower.price), max(highs) * sign, depth)
+    stands_out = highs[1] - max(highs[0], highs[2]) >= HEAD * atr
+    shoulders_over_necks = min(highs[0], highs[2]) > max(necks)
+    if stands_out and shoulders_over_necks and abs(highs[0] - highs[2]) <= SHOULDERS * atr:
+        shape = Shape.HEAD_AND_SHOULDERS if top else Shape.INVERSE_HEAD_AND_SHOULDERS
+        line = through(neck_one, neck_two)
+        height = (head.price - line.at(head.number)) * sign
+        outline(shape, row[-5:], line, head.price, height)
+    return found
+
+
+def _converging(turns: tuple[Swing, ...], atr: float) -> list[Outline]:
+    """Triangles and wedges: two highs and two lows whose lines come together."""
+    highs = [turn for turn in turns if turn.side is Side.HIGH]
+    lows = [turn for turn in turns if turn.side is Side.LOW]
+    roof, floor = through(*highs), through(*lows)
+    begins, ends = turns[0].number, turns[-1].number
+    width = roof.at(begins) - floor.at(begins)
+    if width < DEEP * atr or not 0.0 < roof.at(ends) - floor.at(ends) < width:
+        return []
+    up, down = highs[1].price - highs[0].price, lows[1].price - lows[0].price
+    level = EQUAL * atr
+    flat_roof, flat_floor = abs(up) <= level, abs(down) <= level
+
+    def both(shape: Shape) -> list[Outline]:
+        return [rising(shape), falling(shape)]
+
+    def rising(shape: Shape) -> Outline:
+        return Outline(shape, Side.HIGH, turns, roof, lows[1].price, width)
+
+    def falling(shape: Shape) -> Outline:
+        return Outline(shape, Side.LOW, turns, floor, highs[1].price, width)
+
+    if flat_roof and down > level:
+        return both(Shape.ASCENDING_TRIANGLE)
+    if flat_floor and up < -level:
+        return both(Shape.DESCENDING_TRIANGLE)
+    if up < -level and down > level:
+        return both(Shape.SYMMETRICAL_TRIANGLE)
+    if up > level and down > level:
+        return [falling(Shape.RISING_WEDGE)]
+    if up < -level and down < -level:
+        return [rising(Shape.FALLING_WEDGE)]
+    return []
+
+
+def _flags(row: tuple[Swing, ...], atr: float) -> list[Outline]:
+    """A pole, then four turns of a channel against it, that give back at most half of it."""
+    if len(row) < 5:
+        return []
+    foot, tip, first, second, third = row[-5:]
+    sign = int(tip.side)
+    pole = (tip.price - foot.price) * sign
+    if pole < POLE * atr:
+        return []
+    deepest = min(first.price * sign, third.price * sign)
+    inside = second.price * sign < tip.price * sign and tip.price * sign - deepest <= FLAG * pole
+    edge, back = through(tip, second), through(first, third)
+    steeper = max(abs(edge.slope), abs(back.slope))
+    against = edge.slope * sign < 0.0 and back.slope * sign < 0.0
+    if not (inside and against and abs(edge.slope - back.slope) <= PARALLEL * steeper):
+        return []
+    shape = Shape.BULL_FLAG if tip.side is Side.HIGH else Shape.BEAR_FLAG
+    return [Outline(shape, tip.side, row[-5:], edge, deepest * sign, pole)]
