@@ -31,7 +31,7 @@ def backtest(profile: Profile, data: Sequence[Path], capital: Decimal, folder: P
     `data` names one file a symbol in the profile's order, empty for the profile's own replay files; `capital` in quote.
     `folder` is where a strategy of one's own is looked for. ConfigError, DataError, UsageError.
     """
-    files = _files(profile, data)
+    files = candle_files(profile, data)
     result = run_profile(profile, files, capital, folder)
     first = min(file.first_opened_at for file in files)
     head = {
@@ -89,7 +89,8 @@ def write_report(told_results: dict[str, Any], folder: Path) -> list[Path]:
     return written
 
 
-def _files(profile: Profile, data: Sequence[Path]) -> list[CandleFile]:
+def candle_files(profile: Profile, data: Sequence[Path]) -> list[CandleFile]:
+    """Open one file a symbol, those of the profile's replay where none is given; DataError, UsageError."""
     symbols = profile.market.symbols
     if not data:
         replay = profile.venue.replay

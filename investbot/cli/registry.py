@@ -41,6 +41,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "strategies": ("strategies",),
     "backtest": ("backtest",),
+    "choose_stop": ("choose-stop",),
     "version": ("version",),
 }
 _MODULE_OF = {verb: module for module, verbs in MODULES.items() for verb in verbs}

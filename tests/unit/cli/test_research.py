@@ -141,3 +141,32 @@ def test_the_dashboard_is_opened_on_the_home(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert cli("dash", *(["--read-only"] if read_only else [])).code == 0
     assert opened == [folder / "home/run/supervisor.sock", read_only, ["alpha", "beta"]]
+
+
+def test_stops_are_compared_on_a_profiles_history(cli: Cli, folder: Path) -> None:
+    file = candle_file(folder, 1500)
+    line = (
+        "choose-stop",
+        "--profile",
+        "ma-cross",
+        "--data",
+        str(file),
+        "--timeframe",
+        "5m",
+        "--set",
+        "strategy.parameters.fast=3",
+    )
+    told = cli(*line, "--json").json
+    assert {row["stop"] for row in told["stops"]} == {"atr", "fixed"}
+    assert sum(row["chosen"] for row in told["stops"]) == bool(told["chosen"])
+    assert told["strategy"] == "ma_cross"
+    shown = cli(*line)
+    assert shown.code == 0
+    assert "exits.stop_" in shown.out + shown.err or "longer history" in shown.out + shown.err
+    few = cli(*line, "--set", "risk.max_entries_per_day=1")
+    assert "longer history" in few.out + few.err
+
+
+def test_stops_need_candles(cli: Cli, folder: Path) -> None:
+    (folder / "empty.csv").write_text("timestamp,open,high,low,close,volume\n", encoding="utf-8")
+    assert cli("choose-stop", "--profile", "ma-cross", "--data", str(folder / "empty.csv")).code != 0
