@@ -46,6 +46,7 @@ class _Site:
     redactor: Redactor
     isolated: bool = False
     alone: bool = True
+    lock: InstanceLock | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,8 +91,8 @@ def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False,
     folder = place.existing(name)
     folder.ensure()
     clock = SystemClock()
-    site = _Site(place, folder, key, clock, Redactor([key]), isolated, alone)
-    with InstanceLock(folder.lock, name):
+    with InstanceLock(folder.lock, name) as lock:
+        site = _Site(place, folder, key, clock, Redactor([key]), isolated, alone, lock)
         folder.exit.unlink(missing_ok=True)
         with last_words(folder.logs / "fault.log"), _log(site) as handler:
             return guarded(
@@ -210,7 +211,9 @@ def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
 
     told = config.restart
     alone = site.alone or config.venue.name == "replay"
-    return HostRules(None if alone else told.orphan_after / 1000, told.memory_mb, site.place.path)
+    after_s = None if alone else told.orphan_after / 1000
+    holds = {} if site.lock is None else {"holds": site.lock.still_held}
+    return HostRules(after_s, told.memory_mb, site.place.path, **holds)
 
 
 def _isolated(site: _Site, config: InstanceConfig) -> dict[str, str] | None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from investbot.domain.errors import InvariantError
 from investbot.domain.facts import DiskFreed, DiskFull, Fact, SupervisorFound, SupervisorLost
 from investbot.domain.market import Millis
 from investbot.domain.order import OrderState, Role
@@ -35,16 +36,21 @@ _RESTING = {OrderState.ACKNOWLEDGED, OrderState.PARTLY_FILLED}
 FactAt = Callable[[Millis], Fact]
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class HostRules:
     """What counts: seconds without a supervisor (None: nobody has to watch), MiB of memory (0: any), the home's disk.
 
-    Without a folder nobody looks at a disk.
+    Without a folder nobody looks at a disk; `holds` tells whether this process still has its instance for itself.
     """
 
     orphan_after_s: float | None = None
     memory_mb: int = 0
     disk: Path | None = None
+    holds: Callable[[], bool] = _always
 
 
 class HostWatch:
@@ -59,10 +65,15 @@ class HostWatch:
         self._over = False
 
     def facts(self, now: float, unheard_s: float | None, paused: Mapping[str, str]) -> Iterator[FactAt]:
-        """Give what has changed: facts that still want their moment. `unheard_s` as the link tells it."""
+        """Give what has changed: facts that still want their moment. `unheard_s` as the link tells it.
+
+        InvariantError when the lock is not this process's any more.
+        """
         yield from self._supervisor(now, unheard_s, SUPERVISOR in paused)
         if now - self._looked >= LOOK_S:
             self._looked = now
+            if not self._rules.holds():
+                raise InvariantError("Its lock file was removed or replaced, so that another process could trade too.")
             yield from self._disk(DISK in paused)
 
     def over_budget(self, now: float) -> str | None:

@@ -36,6 +36,14 @@ class InstanceLock:
         os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
         self._descriptor = descriptor
 
+    def still_held(self) -> bool:
+        """Tell whether the file that is locked is still the one in its place: one that was removed keeps nobody out."""
+        try:
+            here, there = os.fstat(self._descriptor), self._path.stat()
+        except OSError:
+            return False
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
     def release(self) -> None:
         """Let go; safe to call twice."""
         if self._descriptor >= 0:

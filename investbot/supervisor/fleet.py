@@ -57,7 +57,7 @@ class Fleet:
         ticking = count_silence(self.tools.now, self.keepers.values)
         self._tasks = [asyncio.create_task(ticking), asyncio.create_task(self._write())]
         lost = [keeper for keeper in list(self.keepers.values()) if not await self._adopted(keeper)]
-        await asyncio.gather(*(self._called(keeper) for keeper in lost))
+        await asyncio.gather(*(self.called(keeper.name) for keeper in lost))
         for keeper in lost:
             before = self.recalls(keeper.name)
             if keeper.process is not None or keeper.life.alive:
@@ -84,6 +84,15 @@ class Fleet:
                 raise UnknownInstance(f"There is no instance {name!r}; `investbot status` lists those there are.")
             await self._make(name)
         return self.keepers[name]
+
+    async def called(self, name: str) -> Keeper:
+        """Give the keeper of an instance; one that was started by hand has a moment to dial. UnknownInstance."""
+        keeper = await self.find(name)
+        for _ in range(_LOOKS):
+            if keeper.life.alive or not await keeper.is_locked():
+                break
+            await keeper.until(lambda life: life.alive, CALL_S / _LOOKS)
+        return keeper
 
     async def names(self) -> list[str]:
         """Name all instances, also those made a moment ago; forget those that were removed."""
@@ -157,12 +166,6 @@ class Fleet:
             else:
                 return
 
-    async def _called(self, keeper: Keeper) -> None:
-        """Wait a moment for the process that holds an instance's lock and has not yet dialled."""
-        for _ in range(_LOOKS):
-            if not await keeper.is_locked() or await keeper.until(lambda life: life.alive, CALL_S / _LOOKS):
-                return
-
     async def _make(self, name: str) -> Keeper:
         keeper = Keeper(name, self.tools, self.recalls(name).life(self.tools.now()))
         with contextlib.suppress(InvestBotError):  # a broken file is told when the instance is started
@@ -173,8 +176,8 @@ class Fleet:
         before = self.recalls(keeper.name)
         if before.pid is None or before.start_time is None:
             return False
-        lock = keeper.folder / "lock"
-        process = await asyncio.to_thread(_holding_process, lock, before.pid, before.start_time)
+        # The lock is not asked: it may not be taken yet, or its file may be gone, and this is still the process.
+        process = await asyncio.to_thread(same_process, before.pid, before.start_time)
         if process is None:
             return False
         keeper.adopt(process)

@@ -14,6 +14,7 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor.lifecycle import Life
 
 VERSION = 1
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,10 @@ class Journal:
         """Give what was remembered; nothing when the file is not there or is not ours."""
         try:
             body = json.loads(self._path.read_bytes())
-            return {str(name): _remembered(each) for name, each in body["instances"].items()}
+            known = {str(name): _remembered(each) for name, each in body["instances"].items()}
+            if not body.get("boot") or body["boot"] != boot():  # pids and start times begin anew with each boot
+                known = {name: replace(each, pid=None, start_time=None) for name, each in known.items()}
+            return known
         except FileNotFoundError:
             return {}
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -86,7 +90,11 @@ class Journal:
 
     def write(self, instances: Mapping[str, Remembered]) -> None:
         """Replace the file in one step and see it on the disk; OSError."""
-        body = {"version": VERSION, "instances": {name: asdict(each) for name, each in instances.items()}}
+        body = {
+            "version": VERSION,
+            "boot": boot(),
+            "instances": {name: asdict(each) for name, each in instances.items()},
+        }
         beside = self._path.with_suffix(".new")
         try:
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -98,6 +106,14 @@ class Journal:
             with contextlib.suppress(OSError):
                 beside.unlink()
             raise
+
+
+def boot() -> str:
+    """Name this boot of the machine (random(4)); empty where the kernel does not say."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _remembered(body: dict[str, Any]) -> Remembered:

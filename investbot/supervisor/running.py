@@ -11,11 +11,12 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor import capital
 from investbot.supervisor import lifecycle as lc
 from investbot.supervisor.cooldown import Cooldown
-from investbot.supervisor.fleet import CALL_S, Fleet
+from investbot.supervisor.fleet import Fleet
 from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.lines import Line, each, exit_of, good
 from investbot.supervisor.outside import Recipe
 from investbot.supervisor.rows import Rows, open_positions
+from investbot.supervisor.warden import Warden
 
 _MARGIN_S = 30.0
 _GONE = frozenset({InstanceState.STOPPED, InstanceState.EXITED, InstanceState.FATAL})
@@ -24,9 +25,10 @@ _GONE = frozenset({InstanceState.STOPPED, InstanceState.EXITED, InstanceState.FA
 class Running:
     """Starts and stops; each name gets a line of its own."""
 
-    def __init__(self, fleet: Fleet, rows: Rows, cooldown: Cooldown) -> None:
-        """Act on `fleet`."""
+    def __init__(self, fleet: Fleet, rows: Rows, cooldown: Cooldown, warden: Warden) -> None:
+        """Act on `fleet`; `warden` says whether one more may run."""
         self._fleet = fleet
+        self._warden = warden
         self._rows = rows
         self._cooldown = cooldown
         self._allocating = asyncio.Lock()
@@ -58,7 +60,7 @@ class Running:
         return await each(chosen, self._stop)
 
     async def _start(self, name: str, args: StartArgs) -> Line:
-        keeper = await self._fleet.find(name)
+        keeper = await self._fleet.called(name)
         if keeper.life.state is InstanceState.RUNNING:
             return good(name, "already running", state=keeper.life.state.value)
         recipe = await asyncio.to_thread(self._fleet.tools.outside.recipe, name)
@@ -69,6 +71,8 @@ class Running:
             outside = self._fleet.tools.outside
             await asyncio.to_thread(outside.admit, name, args.by, accept_withdrawals=args.accept_withdrawals)
         async with self._allocating:
+            others = [other for other in self._fleet.allocated() if other != name]
+            await self._warden.admit(name, others, is_live=recipe.live)
             await self._check_capital(name)
             keeper.tell(lc.StartAsked())
         await self._fleet.save()
@@ -113,9 +117,7 @@ class Running:
         return {"name": keeper.name, "ok": False, "exit_code": code, "message": message, "state": life.state.value}
 
     async def _stop(self, name: str) -> Line:
-        keeper = await self._fleet.find(name)
-        if not keeper.life.alive and await keeper.is_locked():  # it was started by hand and dials within seconds
-            await keeper.until(lambda life: life.alive, CALL_S)
+        keeper = await self._fleet.called(name)
         was = keeper.life.state
         if was in {InstanceState.STOPPED, InstanceState.EXITED}:
             return good(name, f"not running ({was.value})", state=was.value)

@@ -1,7 +1,7 @@
 """A small real instance process for the supervisor's tests: holds the lock, speaks the link, misbehaves on request.
 
 `instances/NAME/behave.json` says how: {"exit": code, "after_s": s, "message": …, "hang_after_s": s, "deaf": true,
-"open_positions": n, "dust": {…}, "stubborn": true, "events": n, "silent": true, "times": n}.
+"open_positions": n, "dust": {…}, "stubborn": true, "events": n, "silent": true, "times": n, "lock_after_s": s}.
 `times` limits a misbehaviour to the first n starts.
 """
 
@@ -109,11 +109,13 @@ def main() -> int:
     parser.add_argument("--key-fd", type=int)
     args = parser.parse_args()
     folder = args.home / "instances" / args.name
+    time.sleep(json.loads((folder / "behave.json").read_text()).get("lock_after_s", 0.0))
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        (folder / "duplicates").touch()
+        with (folder / "duplicates").open("a") as duplicates:
+            duplicates.write(f"{os.getpid()}\n")
         return 75
     if args.key_fd is not None:
         key = os.read(args.key_fd, 64)

@@ -118,7 +118,7 @@ def make_supervisor(home: Path, outside: FolderOutside | None = None, **options:
     outside = outside or FolderOutside(home)
     spawner = PlainSpawner(home, (str(CHILD),))
     chosen: dict[str, Any] = {"patience": QUICK, "cooldown_s": 0.2} | options
-    return Supervisor(home, outside, spawner, SystemClock(), **chosen)
+    return Supervisor(home, outside, spawner, chosen.pop("clock", SystemClock()), **chosen)
 
 
 def pids(home: Path, name: str) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from investbot.control.client import ControlClient, supervisor_answers
 from investbot.control.identity import start_time
 from investbot.control.server import HomeLock
 from investbot.domain.errors import AlreadyExists, SupervisorDown
+from investbot.supervisor.journal import boot
 from tests.integration import supervision
 from tests.integration.supervision import (
     CHILD,
@@ -109,6 +111,24 @@ async def test_an_adopted_instance_that_dies_is_started_anew(home: Path) -> None
         os.kill(pids(home, "alpha")[0], signal.SIGKILL)
         await eventually(lambda: len(pids(home, "alpha")) == 2)
         await eventually(lambda: row_of(home, "alpha")["state"] == "RUNNING")
+
+
+async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home: Path) -> None:
+    make_instance(home, "alpha", {"deaf": True})
+    with daemon(home) as process:
+        await ready(home)
+        ask(home, "start", names=["alpha"])
+        asking = asyncio.create_task(asyncio.to_thread(ask, home, "restart", names=["alpha"]))
+        await eventually(lambda: row_of(home, "alpha")["state"] == "STOPPING")
+        await eventually(lambda: b"STOPPING" in (home / "run" / "supervisor.json").read_bytes())
+        process.kill()
+        process.wait()
+        with pytest.raises(SupervisorDown):
+            await asking
+    with daemon(home):
+        await ready(home)
+        await eventually(lambda: row_of(home, "alpha")["state"] == "RUNNING" and len(pids(home, "alpha")) == 2)
+        assert not alive(pids(home, "alpha")[0])
 
 
 async def test_what_was_stopped_by_hand_stays_stopped_when_the_supervisor_is_killed(home: Path) -> None:
@@ -252,6 +272,75 @@ async def test_a_locked_instance_that_says_nothing_is_not_started(home: Path) ->
             holder.wait()
             await until(call, "alpha", "RUNNING")
     assert len(pids(home, "alpha")) == 1
+
+
+async def test_no_way_leads_to_two_processes_of_one_instance(home: Path) -> None:
+    """One process trades at any time, and it is the same one for as long as nobody ends it."""
+    folder = make_instance(home, "alpha", {"lock_after_s": 0.4})
+
+    def once() -> bool:
+        return [alive(pid) for pid in pids(home, "alpha")] == [True]
+
+    with daemon(home) as process:
+        await ready(home)
+        # Many faces at once; a supervisor that dies before its child has the lock.
+        asking = [asyncio.create_task(asyncio.to_thread(ask, home, "start", names=["alpha"])) for _ in range(4)]
+        await eventually(lambda: re.search(rb'"pid": \d', (home / "run" / "supervisor.json").read_bytes()))
+        process.kill()
+        process.wait()
+        await asyncio.gather(*asking, return_exceptions=True)
+    with daemon(home) as process:
+        await ready(home)
+        await eventually(lambda: row_of(home, "alpha")["state"] == "RUNNING")
+        lines = await asyncio.gather(*(asyncio.to_thread(ask, home, "start", names=["alpha"]) for _ in range(4)))
+        assert [line["message"] for (line,) in lines] == ["already running"] * 4
+        assert once()
+        # By hand beside it.
+        command = [sys.executable, str(CHILD), "--home", str(home), "--name", "alpha"]
+        assert await asyncio.to_thread(subprocess.call, command) == 75
+        process.kill()
+        process.wait()
+    # A memory that is lost, and one of another boot.
+    journal = home / "run" / "supervisor.json"
+    for memory in (b"", journal.read_bytes().replace(b'"boot": "', b'"boot": "0')):
+        journal.write_bytes(memory)
+        with daemon(home, "--restore") as process:
+            await ready(home)
+            (line,) = ask(home, "start", names=["alpha"])
+            assert line["ok"], line
+            assert once()
+            process.kill()
+            process.wait()
+    # A lock file that somebody removed.
+    (folder / "lock").unlink()
+    with daemon(home, "--restore"):
+        await ready(home)
+        (line,) = ask(home, "start", names=["alpha"])
+        assert line["message"] in {"already running", "running"}
+        assert once()
+        (line,) = ask(home, "stop", names=["alpha"])
+        assert line["ok"]
+        assert len(pids(home, "alpha")) == 1
+        assert not alive(pids(home, "alpha")[0])
+
+
+async def test_a_memory_of_another_boot_names_nobody(home: Path) -> None:
+    make_instance(home, "alpha")
+    mine = {"wanted": True, "state": "RUNNING", "pid": os.getpid(), "start_time": start_time(), "failure_ages_s": []}
+    body = {"version": 1, "boot": "another", "instances": {"alpha": mine}}
+    (home / "run" / "supervisor.json").write_text(json.dumps(body))
+    async with supervising(home) as (_, call):
+        row = await until(call, "alpha", "RUNNING")
+        assert row["pid"] == pids(home, "alpha")[0] != os.getpid()
+
+
+async def test_a_pid_that_is_another_process_by_now_is_left_alone(home: Path) -> None:
+    make_instance(home, "alpha")
+    mine = {"wanted": True, "state": "STOPPING", "pid": os.getpid(), "start_time": 1, "failure_ages_s": []}
+    body = {"version": 1, "boot": boot(), "instances": {"alpha": mine}}
+    (home / "run" / "supervisor.json").write_text(json.dumps(body))
+    async with supervising(home) as (_, call):
+        assert (await until(call, "alpha", "RUNNING"))["pid"] == pids(home, "alpha")[0]
 
 
 async def test_a_torn_journal_is_put_aside(home: Path) -> None:

@@ -7,13 +7,16 @@ import json
 import os
 import signal
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blockbuster import BlockBuster
 
+from investbot.adapters.clock import SystemClock
 from investbot.domain.errors import ConfigError, DataError, TryAgain, UsageError
+from investbot.domain.market import DAY, Millis
 from tests.integration.supervision import (
     KEY,
     Call,
@@ -135,11 +138,63 @@ async def test_a_crash_without_a_word_tells_the_last_line_of_stderr(home: Path) 
 
 async def test_a_hung_loop_is_aborted_and_started_anew(home: Path) -> None:
     make_instance(home, "alpha", {"hang_after_s": 0.3, "times": 1})
+    make_instance(home, "beta")
     async with supervising(home) as (_, call):
-        await call("start", names=["alpha"])
-        await eventually(lambda: len(pids(home, "alpha")) == 2)
-        row = await until(call, "alpha", "RUNNING")
-        assert row["restarts"] == 1
+        await call("start", names=["alpha", "beta"])
+        os.kill(pids(home, "beta")[0], signal.SIGSTOP)  # not even SIGABRT reaches it
+        for name in ("alpha", "beta"):
+            await eventually(partial(started_anew, home, name))
+            row = await until(call, name, "RUNNING")
+            assert row["restarts"] == 1
+            assert not alive(pids(home, name)[0])
+
+
+def started_anew(home: Path, name: str) -> bool:
+    return len(pids(home, name)) == 2
+
+
+async def test_no_room_for_a_process_is_waited_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_instance(home, "alpha")
+    tried: list[int] = []
+
+    def refused(*_: Any, **__: Any) -> Any:
+        tried.append(1)
+        if len(tried) == 5:
+            monkeypatch.undo()
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("investbot.supervisor.spawn.subprocess.Popen", refused)
+    async with supervising(home) as (_, call):
+        (line,) = await call("start", names=["alpha"])
+        assert (line["exit_code"], line["state"]) == (75, "BACKOFF")
+        assert "free some memory" in line["message"]
+        row = await until(call, "alpha", "RUNNING")  # five refusals are more than the three failures that park
+        assert (row["restarts"], len(tried)) == (5, 5)
+
+
+class JumpingClock(SystemClock):
+    """Wall time that somebody sets."""
+
+    jump_ms = 0
+
+    def now(self) -> Millis:
+        return super().now() + self.jump_ms
+
+
+async def test_a_wall_clock_that_jumps_changes_nothing(home: Path) -> None:
+    make_instance(home, "alpha")
+    make_instance(home, "beta", {"exit": 70, "after_s": 0.2, "times": 1})
+    clock = JumpingClock()
+    async with supervising(home, clock=clock) as (_, call):
+        await call("start", names=["alpha", "beta"])
+        for days in (1, -400):
+            clock.jump_ms += days * DAY
+            await asyncio.sleep(1.2)
+            row = await state(call, "alpha")
+            assert (row["state"], row["restarts"]) == ("RUNNING", 0)
+            assert 0 <= row["heartbeat_age_s"] < 2
+            assert row["uptime_s"] < 60
+        assert (await until(call, "beta", "RUNNING"))["restarts"] == 1
 
 
 async def test_sigterm_ignored_is_killed_after_the_time(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -84,6 +85,9 @@ class Place:
             rows = [event_row(recorded.seq, recorded.event) for recorded in reader.events()]
         return [(row["kind"], row["cause"]) for row in rows if row["kind"] in {"EntriesPaused", "EntriesResumed"}]
 
+    def audit(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.home.run.audit.read_text().splitlines()]
+
     @contextlib.contextmanager
     def by_hand(self, name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
         """Run an instance in the foreground, as `investbot run` does."""
@@ -159,6 +163,10 @@ def test_a_supervisor_that_hangs_is_lost_too_and_blames_nobody(place: Place) -> 
     wait_for(lambda: len(place.pauses("alpha")) == 2)
     row = place.row("alpha")
     assert (row["state"], row["pid"], row["restarts"]) == ("RUNNING", instance, 0)
+    place.home.instance("alpha").lock.unlink()  # it would keep no second process out: the first one goes
+    row = wait_for(lambda: (row := place.row("alpha"))["restarts"] == 1 and row["state"] == "RUNNING" and row)
+    assert not alive(instance)
+    assert any("lock file was removed" in entry["outcome"] for entry in place.audit())
 
 
 def test_what_was_run_by_hand_is_there_when_up_returns_and_stops_when_told(place: Place) -> None:
@@ -210,3 +218,54 @@ def test_in_the_foreground_the_service_manager_hears_it(place: Place, tmp_path: 
             while b"STOPPING=1" not in said:
                 said = door.recv(4096)
             assert process.wait(20) == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the room there is."""
+    file = disk / "filler"
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(1 << 12))
+    return file
+
+
+def test_a_full_disk_is_survived_with_exits_only(small_disk: Path) -> None:
+    place = Place(small_disk / "home")
+    for name in ("alpha", "beta"):
+        place.add(name, *LIVELY)
+    try:
+        place.up()
+        assert place.ask("start", names=["alpha"])[0]["ok"]
+        ballast = place.home.run.path / "ballast"
+        assert ballast.stat().st_size == 24 * (1 << 20) // 16
+        filler = fill(small_disk)
+        wait_for(lambda: not ballast.exists())
+        wait_for(lambda: place.pauses("alpha")[-1:] == [("EntriesPaused", "disk")])
+        assert place.ask("start", names=["beta"])[0]["ok"]
+        row = wait_for(lambda: (row := place.row("beta"))["trading_state"] == "REDUCING" and row)
+        assert (row["state"], row["reduced_by"]) == ("RUNNING", "disk")
+        assert "MiB are free on the disk of the home" in row["paused"]["disk"]
+        filler.unlink()
+        for name in ("alpha", "beta"):
+            wait_for(lambda name=name: place.row(name)["trading_state"] == "ACTIVE")  # type: ignore[misc]
+            assert place.pauses(name)[-2:] == [("EntriesPaused", "disk"), ("EntriesResumed", "disk")]
+        wait_for(ballast.exists)
+        assert [row["state"] for row in place.ask("status")] == ["RUNNING", "RUNNING"]
+        (alarm,) = [entry for entry in place.audit() if entry["verb"] == "disk"]
+        assert "the ballast was thrown off" in alarm["outcome"]
+    finally:
+        place.close()

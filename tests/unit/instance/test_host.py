@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from investbot.domain.errors import InvariantError
 from investbot.domain.facts import DiskFreed, DiskFull, SupervisorFound, SupervisorLost
 from investbot.domain.order import OrderState, Role
 from investbot.instance import host
@@ -103,6 +104,16 @@ def test_the_disk_is_looked_at_every_few_seconds_and_one_that_is_gone_is_no_fact
     assert len(looks) == 2
     assert told(watch(HostRules(disk=tmp_path / "gone")), 100.0, None) == []
     assert told(watch(HostRules()), 100.0, None) == []
+
+
+def test_a_lock_that_is_somebody_elses_ends_it() -> None:
+    held = [True]
+    watching = watch(HostRules(holds=lambda: held[0]))
+    assert told(watching, 100.0, None) == []
+    held[0] = False
+    assert told(watching, 104.9, None) == []
+    with pytest.raises(InvariantError, match="lock file was removed"):
+        told(watching, 105.0, None)
 
 
 def look(watching: HostWatch, now: float) -> str | None:
