@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -78,12 +78,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Figures of the process: `uptime_s` in seconds, `lag_ms` by how much the last beat was late, queue length."""
+    """Figures of the process: `uptime_s` in seconds, `lag_ms` by how much the last beat was late, queue length.
+
+    `pace` is what the loop tells of facts and times.
+    """
 
     uptime_s: float
     lag_ms: float
     waiting: int
     candles: int
+    pace: Mapping[str, Any] = field(default_factory=dict)
 
 
 def idle_row(identity: Identity) -> dict[str, Any]:
@@ -123,5 +127,6 @@ def status_row(
             "loop_lag_ms": round(pulse.lag_ms, 1),
             "cpu_s": round(sum(os.times()[:2]), 2),
             "health": dict(health),
+            **pulse.pace,
         }
     )

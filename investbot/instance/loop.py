@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,13 +12,14 @@ from investbot.control.messages import InstanceRequest
 from investbot.domain.errors import DataError, TryAgain, UsageError
 from investbot.domain.events import Event
 from investbot.domain.facts import Action, Fact, OperatorRequest, SourceEnded, Timer
-from investbot.domain.market import Candle, Millis
+from investbot.domain.market import Candle, Millis, Quality
 from investbot.engine.engine import Engine
 from investbot.instance import desk
 from investbot.instance.desk import Asked
 from investbot.instance.host import FactAt
 from investbot.instance.inbox import Inbox
 from investbot.instance.journal import Journal
+from investbot.instance.pace import Pace
 from investbot.instance.parts import Market
 from investbot.ports.venue import MarketFact, Venue
 
@@ -56,8 +58,18 @@ Item = MarketFact | Asked | Heard | Failed | Tick | None
 class Loop:
     """Works on what comes out of the inbox until the source ends, someone asks to stop, or an error."""
 
-    def __init__(self, name: str, engine: Engine, market: Market, venue: Venue, journal: Journal, bound: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        market: Market,
+        venue: Venue,
+        journal: Journal,
+        bound: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = name
+        self.pace = Pace(monotonic)
         self._engine = engine
         self._market = market
         self._venue = venue
@@ -85,6 +97,8 @@ class Loop:
 
     async def put(self, fact: MarketFact) -> None:
         """Bring a market fact in, as soon as there is room for it."""
+        if isinstance(fact, Candle):
+            self.pace.arrived()
         await self._inbox.put(fact)
 
     def hear(self, conclude: Callable[[], list[Event]]) -> None:
@@ -115,6 +129,7 @@ class Loop:
         inbox = self._inbox
         while not self._stopping:
             item = await inbox.get()
+            self.pace.facts += item is not None
             if isinstance(item, Candle):
                 self._on_candle(item)
             elif isinstance(item, SourceEnded):
@@ -125,6 +140,7 @@ class Loop:
             # While more waits behind, one transaction takes several facts; a quiet market gets one for each.
             if self._journal.is_full or not inbox.waiting:
                 self.commit()
+                self.pace.durable(self._venue.now)
         raise Stopped
 
     def commit(self) -> Sequence[tuple[int, Event]]:
@@ -158,6 +174,7 @@ class Loop:
         self.candles += 1
         self._last_at = max(self._last_at, candle.at)
         self._journal.reach(candle)
+        self.pace.worked(None if candle.quality is Quality.LATE else candle.closed_at)
         if events:
             self._journal.add(events)
         if self._early:

@@ -137,7 +137,7 @@ class Runner:
         self._stream = found.stream
         journal = Journal(parts.ledger, self._link.event, _GROUP)
         bound = max(parts.inbox_bound, len(later))
-        self._loop = loop = Loop(self._name, engine, found.market, parts.venue, journal, bound)
+        self._loop = loop = Loop(self._name, engine, found.market, parts.venue, journal, bound, parts.clock.monotonic)
         if isinstance(found.market, LiveMarket):
             self._live = found.market
             self._live.hear(loop.hear)
@@ -252,7 +252,8 @@ class Runner:
     def _say(self) -> None:
         loop, parts = self._loop, self._parts
         uptime_s = parts.clock.monotonic() - self._began
-        pulse = Pulse(uptime_s, self._lag_ms, loop.waiting if loop else 0, loop.candles if loop else 0)
+        seen = (loop.waiting, loop.candles, loop.pace.row()) if loop else (0, 0, {})
+        pulse = Pulse(uptime_s, self._lag_ms, *seen)
         self._link.status(status_row(parts.identity, self._phase, self._summary(), pulse, self._health()))
 
     def _health(self) -> dict[str, str]:

@@ -211,4 +211,5 @@ async def test_the_row_has_the_keys_of_a_running_one(config: InstanceConfig, rea
     await host.runner().run()
     running, stopped = set(host.link.rows[-1]), set(status_row(config, reader))
     assert stopped <= running
-    assert running - stopped == {"phase", "candles", "waiting", "loop_lag_ms", "cpu_s", "health", "marks"}
+    more = {"phase", "candles", "waiting", "loop_lag_ms", "cpu_s", "health", "marks", "facts", "facts_per_s", "latency"}
+    assert running - stopped == more

@@ -390,3 +390,13 @@ def test_an_ending_is_told_with_its_process() -> None:
         "pid": 12,
         "start_time": 34,
     }
+
+
+async def test_the_pace_of_facts_and_decisions_is_told(host: Host) -> None:
+    host.venue.finish()
+    await host.runner().run()
+    row = host.link.rows[-1]
+    assert row["facts"] >= row["candles"] == 400
+    told = row["latency"]["decision_ms"]
+    assert told["count"] == sum(told["parts"].values()) == 400
+    assert row["facts_per_s"] >= 0
