@@ -140,12 +140,12 @@ class Loop:
             # While more waits behind, one transaction takes several facts; a quiet market gets one for each.
             if self._journal.is_full or not inbox.waiting:
                 self.commit()
-                self.pace.durable(self._venue.now)
         raise Stopped
 
     def commit(self) -> Sequence[tuple[int, Event]]:
         """Make all events so far durable, publish them, answer whoever waited for them; LedgerError."""
         numbered = self._journal.commit()
+        self.pace.durable(self._venue.now)
         if numbered:
             self._market.committed([event for _, event in numbered])
         if self._waiting and numbered:
