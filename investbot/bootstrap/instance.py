@@ -105,11 +105,13 @@ def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False,
 def flatten_stopped(home: Path, name: str, key: bytes, by: str = "operator") -> dict[str, Any]:
     """Sell all that an instance which does not run holds; give what came of it (see `desk.answer`).
 
-    On paper from its ledger alone; at a venue in a process of its own, which cancels, sells, and asks what is left.
+    On paper from its ledger alone; at a venue, real or brought by another package, in a process of its own, which
+    cancels, sells, and asks what is left.
     UnknownInstance, TryAgain when it runs or something is left, VaultError, LedgerError, DataError, VenueError.
     """
     from investbot.bootstrap.errand import send
     from investbot.bootstrap.live import at_venue
+    from investbot.bootstrap.venues import is_brought
     from investbot.config.instance import load_instance
     from investbot.instance.flatten import flatten
 
@@ -117,7 +119,7 @@ def flatten_stopped(home: Path, name: str, key: bytes, by: str = "operator") -> 
     folder = place.existing(name)
     folder.ensure()
     config = load_instance(folder.path)
-    if at_venue(config):
+    if at_venue(config) or is_brought(config.venue.name):
         return send(place.path, name, key, "flatten", by)
     site = _Site(place, folder, key, SystemClock(), Redactor([key]))
     with InstanceLock(folder.lock, name), _log(site, "investbot.instance"):
@@ -130,19 +132,21 @@ def flatten_at_venue(home: Path, name: str, key: bytes, by: str) -> dict[str, An
     Errors as for `flatten_stopped`, which does this in a process of its own.
     """
     from investbot.bootstrap.account import ask_venue, demand_none_left
-    from investbot.bootstrap.live import has_begun
+    from investbot.bootstrap.live import at_venue, has_begun
     from investbot.config.instance import load_instance
     from investbot.instance.flatten import flatten
 
     place = Home(home.resolve())
     folder = place.existing(name)
     folder.ensure()
-    site = _Site(place, folder, key, SystemClock(), Redactor([key]))
+    config = load_instance(folder.path)
+    site = _Site(place, folder, key, SystemClock(), Redactor([key]), isolated=not at_venue(config))
     with InstanceLock(folder.lock, name), _log(site):
         if not has_begun(folder, key):
             return {"action": "flatten", "flat": True, "dust": {}, "events": []}
-        answer = asyncio.run(flatten(_parts(site, load_instance(folder.path), opinions=False), by))
-        demand_none_left(name, lambda: ask_venue(place, name, key))
+        answer = asyncio.run(flatten(_parts(site, config, opinions=False), by))
+        if at_venue(config):
+            demand_none_left(name, lambda: ask_venue(place, name, key))
         return answer
 
 

@@ -17,11 +17,17 @@ from investbot.ports.venue import Venue
 
 VENUES = "investbot.venues"
 """The group of entry points; each is a function that takes a `Profile` and gives a `Venue`."""
+_SHIPPED = frozenset({"replay", "synthetic"})
 
 
 def venue_names() -> list[str]:
     """Name the venues that are no exchange of ccxt, in alphabetical order."""
-    return sorted({"replay", "synthetic", *(entry.name for entry in entry_points(group=VENUES))})
+    return sorted({*_SHIPPED, *(entry.name for entry in entry_points(group=VENUES))})
+
+
+def is_brought(name: str) -> bool:
+    """Tell whether a venue is another package's code."""
+    return name in venue_names() and name not in _SHIPPED
 
 
 def make_venue(
