@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -78,10 +79,8 @@ class ControlClient:
 
     def _send(self, message: dict[str, Any]) -> None:
         line = codec.encode(message)
-        try:
+        with contextlib.suppress(OSError):  # who hung up may have said why: reading tells
             self._socket.sendall(line)
-        except OSError:
-            raise SupervisorDown(_GONE) from None
 
     def _receive(self) -> dict[str, Any]:
         while (end := self._buffer.find(b"\n")) < 0:
