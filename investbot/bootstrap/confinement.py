@@ -126,7 +126,8 @@ def _ports(config: InstanceConfig) -> tuple[int, ...]:
         return (_HTTPS, _NAMES)
     from investbot.adapters.venues.ccxt.ports import venue_ports
 
-    return tuple(sorted({_HTTPS, _NAMES} | venue_ports(name, config.venue.ccxt)))
+    sources = [venue_ports(each.venue, each.ccxt) for each in config.market.sources]
+    return tuple(sorted({_HTTPS, _NAMES}.union(venue_ports(name, config.venue.ccxt), *sources)))
 
 
 def _named(folder: InstanceHome, config: InstanceConfig) -> Iterator[Path]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.instruments import InstrumentRules
 from investbot.bootstrap.installed import entry_points
 from investbot.config.profile import Profile
+from investbot.config.sources import Source as SourcePart
 from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.ports.venue import Venue
+
+if TYPE_CHECKING:
+    from investbot.adapters.venues.ccxt.elsewhere import Source
 
 VENUES = "investbot.venues"
 """The group of entry points; each is a function that takes a `Profile` and gives a `Venue`."""
@@ -107,8 +112,19 @@ def _exchange(profile: Profile, clock: Clock, market: Path | None) -> Venue:
         sandbox=sandbox,
         folder=folder,
         store=None if folder is None else CandleCache(folder),
+        sources=[_source(profile, each, clock, market) for each in profile.market.sources],
         stale_after_ms=profile.stale_after_ms,
     )
+
+
+def _source(profile: Profile, told: SourcePart, clock: Clock, market: Path | None) -> Source:
+    """Give another exchange that is asked for candles; it is opened when it is needed."""
+    from investbot.adapters.venues.ccxt.connection import Connection
+    from investbot.adapters.venues.ccxt.elsewhere import Source
+
+    folder = None if market is None else market_place(market, told.venue, told.ccxt, sandbox=False)
+    connection = Connection(told.venue, told.ccxt, clock, random.random, folder=folder)
+    return Source(connection, {symbol: told.symbols.get(symbol, symbol) for symbol in profile.market.symbols})
 
 
 def market_place(market: Path, name: str, settings: Mapping[str, Any], *, sandbox: bool) -> Path:

@@ -32,6 +32,7 @@ from investbot.config.fields import (
     Whole,
     one_of,
 )
+from investbot.config.sources import Sources
 from investbot.config.tables import Files, Kinds, Ladder, OpenTable, Symbols, Table, Tables
 from investbot.domain.market import DAY, HOUR, MINUTE, SECOND, Timeframe
 from investbot.domain.rules import ZERO
@@ -92,12 +93,16 @@ class VenueSection(Section):
 
 
 class MarketSection(Section):
-    """`[market]`: what is traded on which bars; `stale_after` in milliseconds, unset = three bars."""
+    """`[market]`: what is traded on which bars; `stale_after` in milliseconds, unset = three bars.
+
+    `sources` are asked for candles, in order, while the venue shows none.
+    """
 
     symbols: Symbols = ("BTC/USDT",)
     timeframe: Frame = Timeframe("1m", MINUTE)
     confirm_timeframe: OptionalFrame = None
     stale_after: OptionalDuration = None
+    sources: Sources = ()
 
 
 class StrategySection(Section):

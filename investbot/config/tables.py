@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator
 
-from investbot.ports.notifier import Kind
-
 from investbot.config.fields import read_number
+from investbot.ports.notifier import Kind
 
 KINDS = tuple(kind.value for kind in Kind)
 """What news can be sent about."""
@@ -113,7 +112,8 @@ def _secret_keys(value: object) -> list[str]:
     return [found for item in value for found in _secret_keys(item)] if isinstance(value, list | tuple) else []
 
 
-def _open_table(value: object) -> dict[str, Any]:
+def open_table(value: object) -> dict[str, Any]:
+    """Read a table that a library is handed; ValueError for one that holds a secret."""
     secrets = _secret_keys(value)
     if secrets:
         raise ValueError(f"{secrets[0]} is a secret and stays out of this file; run `investbot keys set NAME`.")
@@ -132,5 +132,5 @@ Files = Annotated[dict[str, str], PlainValidator(_files)]
 Table = Annotated[dict[str, Any], PlainValidator(_table)]
 Tables = Annotated[dict[str, dict[str, Any]], PlainValidator(_tables)]
 """Tables by name, each of plain values."""
-OpenTable = Annotated[dict[str, Any], PlainValidator(_open_table)]
+OpenTable = Annotated[dict[str, Any], PlainValidator(open_table)]
 """Handed to a library as it is; refused when it holds a secret."""

@@ -43,7 +43,7 @@ class Connection:
         sandbox: bool = False,
         folder: Path | None = None,
     ) -> None:
-        self._name = name
+        self._name = self.name = name
         self._listing = MarketList(folder, clock.now)
         self._sandbox = sandbox
         self._settings = settings

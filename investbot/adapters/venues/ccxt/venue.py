@@ -10,6 +10,7 @@ from typing import Any
 
 from investbot.adapters.venues.ccxt.backlog import Backlog
 from investbot.adapters.venues.ccxt.connection import Connection
+from investbot.adapters.venues.ccxt.elsewhere import Elsewhere, Source
 from investbot.adapters.venues.ccxt.release import Release
 from investbot.adapters.venues.ccxt.series import Series
 from investbot.adapters.venues.ccxt.shelf import Shelf
@@ -29,7 +30,8 @@ class CcxtVenue:
     """Public candles of one exchange; needs no key.
 
     `settings` go to the ccxt class as they are; `sandbox` takes the market of the venue's test account. `folder` is
-    that of the venue's market, shared by all processes of a home, and `store` keeps the candles given out. `warmup`
+    that of the venue's market, shared by all processes of a home, `store` keeps the candles given out, `sources` are
+    asked for candles that have been due for half of `stale_after_ms`. `warmup`
     closed candles precede the first one traded on. A candle is asked for `settle_ms` after its close (a quarter of a
     bar at most); a symbol waits at most `grace_ms` for the others' candle of the same close; DataStale says that a
     candle has been due for `stale_after_ms`.
@@ -45,6 +47,7 @@ class CcxtVenue:
         sandbox: bool = False,
         folder: Path | None = None,
         store: CandleStore | None = None,
+        sources: Sequence[Source] = (),
         warmup: int = WARMUP,
         stale_after_ms: Millis = 120 * SECOND,
         settle_ms: Millis = SECOND,
@@ -61,6 +64,7 @@ class CcxtVenue:
         self._sleep = sleep
         self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox, folder=folder)
         self._shelf = Shelf(store, clock.monotonic)
+        self._elsewhere = Elsewhere(sources, store, stale_after_ms // 2)
         self._instruments: dict[str, Instrument] = {}
         self._opened_at: Millis = 0
         self._series: list[Series] = []
@@ -107,6 +111,7 @@ class CcxtVenue:
         try:
             if not self._connection.blocked_s():
                 await self._ask(release)
+            await self._ask_elsewhere(release)
             for fact in release.ready(self._connection.now()):
                 self._news.put_nowait(fact)
             await self._shelf.write()
@@ -119,7 +124,7 @@ class CcxtVenue:
 
     def health(self) -> Mapping[str, str]:
         """Tell the source, its clock, the last error, and what was odd in its candles."""
-        told = self._connection.health()
+        told = self._connection.health() | self._elsewhere.health()
         bad, holes = sum(series.bad_rows for series in self._series), sum(series.holes for series in self._series)
         told |= {"bad_rows": str(bad)} if bad else {}
         told |= {"holes": str(holes)} if holes else {}
@@ -131,6 +136,7 @@ class CcxtVenue:
         self._release = None
         self._news.put_nowait(None)
         await self._shelf.write(at_once=True)
+        await self._elsewhere.close()
         await self._connection.close()
 
     def _hear(self, symbol: str, rows: object, final: bool) -> None:  # noqa: FBT001 - as the stream calls it
@@ -144,6 +150,7 @@ class CcxtVenue:
         if given:
             release.add(given)
             self._shelf.note(series, since, given)
+            self._elsewhere.served(symbol)
             for fact in release.ready(now):
                 self._news.put_nowait(fact)
 
@@ -170,6 +177,13 @@ class CcxtVenue:
         if due and not errors:
             self._connection.worked()
 
+    async def _ask_elsewhere(self, release: Release) -> None:
+        """Look for what the exchange does not show in the other places."""
+        now = self._connection.now()
+        for series in self._series:
+            if self._elsewhere.asks(series, now):
+                release.add(await self._elsewhere.ask(series, now))
+
     async def _refresh(self, series: Series, release: Release, now: Millis) -> None:
         """Ask for the new candles of one series; one that does not come is asked for less and less often."""
         symbol = series.instrument.symbol
@@ -180,6 +194,7 @@ class CcxtVenue:
         release.add(given)
         if given:
             self._shelf.note(series, since, given)
+            self._elsewhere.served(symbol)
         if given or series.asks_again or series.pass_over(limit, now):
             self._pauses.pop(symbol, None)
         else:
