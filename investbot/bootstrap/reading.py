@@ -102,9 +102,24 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
         "trading_state": state.value,
         "reduced_by": reduced_by or None,
         "paused": paused,
+        **at_stake(now["positions"]),
         "last_candle_at": rfc3339(cursor["opened_at"] + config.market.timeframe.ms) if cursor else None,
         "last_signal": _signal(signals[-1]) if signals else None,
     }
+
+
+def at_stake(positions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what positions would lose at their stops, and what is held in each base, both in quote and at cost.
+
+    A position without a stop counts whole.
+    """
+    risk, exposure = Decimal(0), dict[str, Decimal]()
+    for held in positions:
+        cost, stop = Decimal(held["cost"]), held["stop_price"]
+        risk += cost if stop is None else max(Decimal(0), cost - Decimal(held["quantity"]) * Decimal(stop))
+        base = held["symbol"].partition("/")[0]
+        exposure[base] = exposure.get(base, Decimal(0)) + cost
+    return {"open_risk": _text(risk), "exposure": {base: _text(value) for base, value in exposure.items()}}
 
 
 def protection(reader: SqlcipherReader, positions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

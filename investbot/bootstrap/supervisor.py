@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.errand import send
 from investbot.bootstrap.feed_companion import feed_companion
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
+from investbot.bootstrap.limits import read_limits
 from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.notices import FleetNews
 from investbot.bootstrap.process import harden
@@ -50,6 +52,7 @@ from investbot.supervisor.zygote_spawner import make_spawner
 
 _MODULE = "investbot.bootstrap.supervisor"
 _MS = 1000
+Ready = Callable[[], None]
 
 
 def run_supervisor(
@@ -221,19 +224,13 @@ class FleetFiles:
 
 
 async def _supervise(
-    home: Home,
-    outside: FleetFiles,
-    spawner: Spawner,
-    post: Post,
-    clock: Clock,
-    ready: Callable[[], None],
-    *,
-    restore: bool,
+    home: Home, outside: FleetFiles, spawner: Spawner, post: Post, clock: Clock, ready: Ready, *, restore: bool
 ) -> list[Line]:
     loop = asyncio.get_running_loop()
     herald = SupervisorHerald(Manager(os.environ))
     companions = [feed_companion(home)]
     more: dict[str, Any] = {"companions": companions, "herald": herald, "post": post, "access": access_of(home)}
+    more["limits"] = partial(read_limits, home.path)
     supervisor = Supervisor(home.path, outside, spawner, clock, **more)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):

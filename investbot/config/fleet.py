@@ -14,6 +14,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from investbot.config.feeding import FeedPart
 from investbot.config.fields import Name, OptionalPositive, Whole
 from investbot.config.files import write_private
+from investbot.config.fleet_limits import FleetLimitsPart
 from investbot.config.guarding import ControlPart, IsolationPart
 from investbot.config.home import FLEET_FILE, find_home
 from investbot.config.layers import pointed, read_file
@@ -31,6 +32,13 @@ _TEXT = """\
 home_id = "{home_id}"               # part of every order's id: never change it
 {capital}
 # hosts = ["user@host"]             # other machines whose fleets `investbot status --host` may ask
+
+[fleet.limits]                      # of all instances together, as fractions of what is allocated to them; 0 = no limit
+# max_open_risk_fraction = 0.05     # what would be lost if every stop were hit
+# max_daily_loss_fraction = 0.03    # of a UTC day; then exits only until the next
+# max_base_fraction = 0.2           # held in one base asset
+# max_running = 0                   # instances that run
+# max_live = 0                      # those of them that trade real money
 
 [limits]
 # max_instances = 0                 # how many instances there may be; 0 = any number
@@ -55,6 +63,7 @@ class FleetPart(Section):
     home_id: Name
     capital: OptionalPositive = None
     hosts: Annotated[tuple[str, ...], PlainValidator(_hosts), PlainSerializer(list)] = ()
+    limits: FleetLimitsPart = Field(default_factory=FleetLimitsPart)
 
 
 class LimitsPart(Section):

@@ -13,6 +13,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """What a face calls an instance; whether there is one of that name is the supervisor's to say."""
 Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,18})?$")]
 """Money or a price as decimal text, never a float."""
+Cause = Annotated[str, StringConstraints(pattern=r"^(operator|fleet:[A-Za-z0-9._$-]{1,48})$")]
+"""What a pause is for: an operator's hand, or a limit of the fleet."""
 
 
 class Message(BaseModel):
@@ -73,6 +75,8 @@ class InstanceRequest(Message):
     amount: Amount | None = None
     stop: Amount | None = None
     by: str = "operator"
+    cause: Cause | None = None
+    """None = an operator's; told only where it is another, for an instance may be older than its supervisor."""
 
 
 class NoArgs(Message):

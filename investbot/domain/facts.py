@@ -23,13 +23,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorRequest:
-    """A human's wish; goes through the same engine as everything else. `amount` (ALLOCATE) in quote."""
+    """A human's wish; goes through the same engine as everything else. `amount` (ALLOCATE) in quote.
+
+    `cause` is what PAUSE pauses for and RESUME lifts: an operator's hand, or a limit of the fleet (`fleet:…`).
+    """
 
     at: Millis
     action: Action
     symbol: str | None = None
     amount: Decimal | None = None
     by: str = "operator"
+    cause: str = "operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _reconciled(state: EngineState, fact: f.Reconciled) -> Iterator[e.Event]:
 def _request(state: EngineState, spec: EngineSpec, ask: f.OperatorRequest) -> Iterator[e.Event]:
     match ask.action:
         case f.Action.PAUSE:
-            yield from _pause(state, ask.at, "operator", f"paused by {ask.by}")
+            yield from _pause(state, ask.at, ask.cause, f"paused by {ask.by}")
         case f.Action.RESUME:
             yield from _resume(state, ask)
         case f.Action.FLATTEN:
@@ -105,9 +105,12 @@ def _unpause(state: EngineState, at: Millis, cause: str) -> Iterator[e.Event]:
 
 
 def _resume(state: EngineState, ask: f.OperatorRequest) -> Iterator[e.Event]:
-    """Lift the operator's pause and a drawdown's halt, which sets a new peak; a daily loss stands for its day."""
-    yield from _unpause(state, ask.at, "operator")
-    if state.trading_state is TradingState.ACTIVE:
+    """Lift the operator's pause and a drawdown's halt, which sets a new peak; a daily loss stands for its day.
+
+    The end of another cause lifts that pause and nothing else.
+    """
+    yield from _unpause(state, ask.at, ask.cause)
+    if ask.cause != "operator" or state.trading_state is TradingState.ACTIVE:
         return
     if state.reduced_by == "daily_loss":
         yield e.RequestRefused(ask.at, ask.action, "The daily loss limit stands until the next UTC day begins.")

@@ -37,10 +37,38 @@ def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
         "trading_state": trading_state.value,
         "reduced_by": reduced_by or None,
         "paused": dict(state.paused),
+        "open_risk": encode(open_risk(state)),
+        "exposure": {base: encode(value) for base, value in exposure(state).items()},
         "last_candle_at": state.last_candle_at or None,
         "last_signal": _signal(state.last_signal),
         "marks": {symbol: encode(price) for symbol, price in state.marks.items()},
     }
+
+
+def open_risk(state: EngineState) -> Decimal:
+    """Say what would be lost from here, in quote before costs, if every stop were hit at its price.
+
+    A position without a stop yet, and an entry that has not filled, count with the risk they were planned with.
+    """
+    total = Decimal(0)
+    for holding in state.holdings.values():
+        if holding.quantity and holding.stop_price is not None:
+            mark = state.marks.get(holding.plan.symbol) or holding.entry_price
+            total += max(Decimal(0), holding.quantity * (mark - holding.stop_price))
+        else:
+            total += holding.plan.planned_risk
+    return total
+
+
+def exposure(state: EngineState) -> dict[str, Decimal]:
+    """Say what is held in each base asset at the last close, in quote."""
+    held: dict[str, Decimal] = {}
+    for holding in state.holdings.values():
+        if holding.quantity:
+            base = holding.plan.symbol.partition("/")[0]
+            mark = state.marks.get(holding.plan.symbol) or holding.entry_price
+            held[base] = held.get(base, Decimal(0)) + holding.quantity * mark
+    return held
 
 
 def _ratio(part: Decimal, whole: Decimal) -> str | None:

@@ -47,7 +47,8 @@ class Asked:
 def as_fact(request: InstanceRequest, at: Millis) -> OperatorRequest:
     """Turn a request into the fact that the engine knows; `at` in milliseconds UTC."""
     amount = None if request.amount is None else Decimal(request.amount)
-    return OperatorRequest(at, ACTIONS[request.action], request.symbol, amount, request.by)
+    cause = request.cause or "operator"
+    return OperatorRequest(at, ACTIONS[request.action], request.symbol, amount, request.by, cause)
 
 
 def check(request: InstanceRequest, symbols: Sequence[str], name: str) -> None:

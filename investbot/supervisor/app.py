@@ -17,6 +17,7 @@ from investbot.control.access import Access
 from investbot.control.connection import Connection
 from investbot.control.server import ControlServer, Emit
 from investbot.domain.errors import InvestBotError, LedgerError, UsageError
+from investbot.domain.market import Millis
 from investbot.domain.times import rfc3339
 from investbot.ports.clock import Clock
 from investbot.supervisor.companions import Companion, Companions
@@ -38,6 +39,7 @@ from investbot.supervisor.scribe import Scribe
 from investbot.supervisor.spawn import Spawner
 from investbot.supervisor.trading import Trading
 from investbot.supervisor.turns import Turns
+from investbot.supervisor.warden import Limits, Warden, limit_notice, no_limits
 
 _CHUNK_BYTES = 1 << 18
 
@@ -59,10 +61,12 @@ class Supervisor:
         companions: Sequence[Companion] = (),
         herald: Herald | None = None,
         post: Post | None = None,
+        limits: Limits = no_limits,
     ) -> None:
         """Supervise `home`; `cooldown_s` seconds lie between two equal dangerous verbs.
 
-        `companions` are started before the instances; `herald` is told how things are; `post` carries the notices.
+        `companions` are started before the instances; `herald` is told how things are; `post` carries the notices;
+        `limits` reads what the whole fleet is held to.
         """
         self._home = home
         self._outside = outside
@@ -85,7 +89,8 @@ class Supervisor:
         self._fleet.tools.hub.attach(self._post)
         self._rows = Rows(self._fleet, self._post.health)
         self._cooldown = Cooldown(cooldown_s)
-        self._running = Running(self._fleet, self._rows, self._cooldown)
+        self._warden = Warden(self._fleet, self._rows, limits, clock, self._limited)
+        self._running = Running(self._fleet, self._rows, self._cooldown, self._warden)
         self._trading = Trading(self._fleet, self._rows, self._cooldown)
         self._ending = asyncio.Event()
         self._down: asyncio.Task[list[Line]] | None = None
@@ -102,6 +107,7 @@ class Supervisor:
             self._companions.open()
             await self._fleet.open(restore=restore)
             await self._post.compare(self._fleet.keepers.values())
+            beside.append(asyncio.create_task(self._warden.watch()))
             ready()
             self._herald.ready()
             await self._ending.wait()
@@ -248,6 +254,14 @@ class Supervisor:
         self._fleet.tools.hub.publish({"name": None, "at": rfc3339(at), "kind": "DiskFull", "error": sentence})
         self._scribe.add(at, "disk", (), sentence, LedgerError.exit_code)
         self._post.tell(disk_full(at, sentence))
+
+    def _limited(self, at: Millis, cause: str, names: Sequence[str], sentence: str) -> None:
+        """Tell those who watch, the audit and the post of a limit of the fleet."""
+        self._fleet.tools.hub.publish(
+            {"name": None, "at": rfc3339(at), "kind": "FleetLimit", "cause": cause, "names": names, "reason": sentence}
+        )
+        self._scribe.add(at, cause, tuple(names), sentence, 0)
+        self._post.tell(limit_notice(at, cause, names, sentence))
 
     def _summary(self) -> str:
         """Say in a line how many instances are in which state."""

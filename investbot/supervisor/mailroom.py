@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from investbot.domain.errors import InvestBotError, UnknownInstance
@@ -188,7 +188,9 @@ class Mailroom:
         self.outbox.add(told, now, lives={move.name: lives.Told(state.value)})
 
     def _fleet(self, notice: Notice, now: Millis, *, up: bool | None = None) -> None:
-        told = [notice] if "" in self._routes and notices.chosen(notice, self._fleet_kinds()) else []
+        """Tell the fleet; where it has no way of its own, each instance that has one."""
+        mine = [notice] if "" in self._routes else [replace(notice, name=name) for name in self._routes]
+        told = mine if notices.chosen(notice, self._fleet_kinds()) else []
         self.outbox.add(told, now, up=up)
 
     def _fleet_kinds(self) -> frozenset[Kind]:

@@ -16,6 +16,7 @@ from investbot.domain.states import TradingState
 from investbot.ports.ledger import Recorded
 from investbot.ports.notifier import Kind, Notice, Tone, Weight
 from investbot.supervisor.entry_notice import entry_notice
+from investbot.supervisor.fleet_limits import CAUSE
 from investbot.supervisor.wording import plain, signed, span
 
 TOLD: dict[Kind, tuple[str, ...]] = {
@@ -82,10 +83,12 @@ def _of(subject: Subject, recorded: Recorded, around: Sequence[Recorded]) -> Not
             return _signal(event)
         case e.TradingStateChanged() as event:
             return _trading_state(subject.name, event)
+        case e.EntriesPaused(cause=cause) | e.EntriesResumed(cause=cause) if cause.startswith(CAUSE):
+            return None  # the fleet's own notice names all whom its limit concerns
         case e.EntriesPaused() as event:
             return _paused(subject.name, event)
         case e.EntriesResumed() as event:
-            kind = Kind.LIMITS if event.cause in _BY_HAND else Kind.ERRORS
+            kind = Kind.LIMITS if event.cause == _BY_HAND else Kind.ERRORS
             topic = f"{subject.name}:pause:{event.cause}"
             return Notice(
                 event.at, kind, "Entries go on", text=f"No longer: {event.cause}.", tone=Tone.GOOD, topic=topic
@@ -102,8 +105,8 @@ def _of(subject: Subject, recorded: Recorded, around: Sequence[Recorded]) -> Not
             return None
 
 
-_BY_HAND = frozenset({"operator", "fleet"})
-"""Causes of pauses that somebody, or a limit of the fleet, decided on; the others are troubles."""
+_BY_HAND = "operator"
+"""The cause of pauses that somebody decided on; the others are troubles."""
 
 
 def _exit(event: e.PositionClosed) -> Notice:
@@ -162,11 +165,8 @@ def _paused(name: str, event: e.EntriesPaused) -> Notice:
             f"`investbot keys set {name}`, then `investbot restart {name}`; what is held has the stops that rest there."
         )
         return _alarm(event.at, Kind.ERRORS, "The venue refuses the key", text, topic=topic)
-    if event.cause in _BY_HAND:
-        weight = Weight.GRAVE if event.cause == "fleet" else Weight.LIGHT
-        return Notice(
-            event.at, Kind.LIMITS, "Entries paused", text=event.reason, weight=weight, tone=Tone.WARNING, topic=topic
-        )
+    if event.cause == _BY_HAND:
+        return Notice(event.at, Kind.LIMITS, "Entries paused", text=event.reason, tone=Tone.WARNING, topic=topic)
     title = f"Entries paused: {event.cause.replace(':', ' ')}"
     return Notice(event.at, Kind.ERRORS, title, text=event.reason, weight=Weight.GRAVE, tone=Tone.WARNING, topic=topic)
 

@@ -12,7 +12,7 @@ import pytest
 
 from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.reader import SqlcipherReader
-from investbot.bootstrap.reading import KINDS, read_rows, status_row
+from investbot.bootstrap.reading import KINDS, at_stake, read_rows, status_row
 from investbot.config.instance import InstanceConfig, load_instance, with_capital
 from investbot.domain.errors import UsageError
 from investbot.domain.facts import Action, OperatorRequest
@@ -213,3 +213,10 @@ async def test_the_row_has_the_keys_of_a_running_one(config: InstanceConfig, rea
     assert stopped <= running
     more = {"phase", "candles", "waiting", "loop_lag_ms", "cpu_s", "health", "marks", "facts", "facts_per_s", "latency"}
     assert running - stopped == more
+
+
+def test_what_is_at_stake_in_positions_that_nobody_follows() -> None:
+    held = {"symbol": "BTC/USDT", "quantity": "2", "cost": "200", "stop_price": "99"}
+    above, bare = held | {"stop_price": "101"}, held | {"symbol": "ETH/USDT", "stop_price": None, "cost": "50"}
+    assert at_stake([held, above, bare]) == {"open_risk": "52", "exposure": {"BTC": "400", "ETH": "50"}}
+    assert at_stake([]) == {"open_risk": "0", "exposure": {}}

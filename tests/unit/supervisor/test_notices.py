@@ -258,8 +258,7 @@ def test_a_revoked_key_is_an_alarm_whatever_was_chosen(reason: str) -> None:
 def test_pauses_are_told_by_their_cause() -> None:
     by_hand = one(e.EntriesPaused(AT, "operator", "paused by ana"))
     assert (by_hand.kind, by_hand.weight) == (Kind.LIMITS, Weight.LIGHT)
-    fleet = one(e.EntriesPaused(AT, "fleet", "daily loss"))
-    assert (fleet.kind, fleet.weight) == (Kind.LIMITS, Weight.GRAVE)
+    assert told(e.EntriesPaused(AT, "fleet:daily_loss", "x"), e.EntriesResumed(AT, "fleet:daily_loss")) == []
     stale = one(e.EntriesPaused(AT, "stale:BTC/USDT", "no candle"))
     assert (stale.kind, stale.title) == (Kind.ERRORS, "Entries paused: stale BTC/USDT")
     over = one(e.EntriesResumed(AT, "stale:BTC/USDT"))

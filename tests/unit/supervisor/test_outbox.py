@@ -196,6 +196,16 @@ def test_a_full_disk_loses_nothing_while_the_process_lives(path: Path, monkeypat
     assert titles(Outbox(path)) == ["a#1", "a#2", "a#3"]
 
 
+def test_every_change_is_synced_before_anybody_counts_on_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = Outbox(path)
+    synced: list[bytes] = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append(path.read_bytes()))
+    outbox.add([notice("a#1")], AT)
+    outbox.gone([1])
+    assert [b"a#1" in each for each in synced] == [True, True]
+    assert b'"gone": [1]' in synced[1]
+
+
 def test_half_a_line_is_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[: len(data) // 2]))
