@@ -13,6 +13,7 @@ from investbot.control import codec
 from investbot.control.connection import Connection
 from investbot.control.messages import Answer, EventFrame, InstanceRequest, StatusFrame, parse
 from investbot.domain.errors import TryAgain
+from investbot.supervisor.vitals import Vitals
 
 MAX_WAITING = 512
 """Events that wait for a slow watcher; older ones are dropped (a slow face loses frames, never facts)."""
@@ -71,6 +72,8 @@ class Hub:
         self._watchers: set[Puts] = set()
         self._next_id = 0
         self._beat = asyncio.Event()
+        self.vitals = Vitals()
+        """What the instances take, as their heartbeats tell it."""
 
     def last(self, name: str) -> Heard | None:
         """Give the last status of an instance; None before its first one."""
@@ -95,6 +98,7 @@ class Hub:
     def forget(self, name: str) -> None:
         """Drop the last status of a process that is gone."""
         self._last.pop(name, None)
+        self.vitals.forget(name)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Watcher]:
@@ -165,6 +169,7 @@ class Hub:
         if "status" in message:
             row = parse(StatusFrame, message).status
             self._last[name] = Heard(row, self._now())
+            self.vitals.heard(name, row, self._now())
             self._beat.set()
             self._beat = asyncio.Event()
             self._heard(name, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from investbot.domain.errors import InvestBotError
@@ -11,6 +11,7 @@ from investbot.domain.states import InstanceState
 from investbot.supervisor.fleet import Fleet
 from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.processes import Usage, age_s, usage
+from investbot.supervisor.vitals import figures
 
 
 class Rows:
@@ -34,28 +35,27 @@ class Rows:
         except InvestBotError as error:
             return {"name": name, "error": str(error)}
 
-    async def top(self, names: Iterable[str]) -> list[dict[str, Any]]:
-        """Tell what each process takes: processor as a fraction of one core since the last look, memory in MB."""
+    async def top(self, names: Collection[str]) -> list[dict[str, Any]]:
+        """Tell what each process takes (processor as a fraction of one core, memory in MB) and how quick it is.
+
+        Of a single instance also the last `hour` by minutes.
+        """
         rows = []
+        tools = self._fleet.tools
         for name in names:
             keeper = await self._fleet.find(name)
             if keeper.process is None:
                 continue
-            pid = keeper.process.pid
-            taken = await asyncio.to_thread(usage, pid)
-            heard = self._fleet.tools.hub.last(name)
-            said = heard.row if heard else {}
-            rows.append(
-                {
-                    "name": name,
-                    "pid": pid,
-                    "cpu_fraction": self._cpu_fraction(pid, keeper.process.start_time, taken),
-                    "rss_mb": taken.rss_mb if taken else None,
-                    "pss_mb": taken.pss_mb if taken else None,
-                    "loop_lag_ms": said.get("loop_lag_ms"),
-                    "waiting": said.get("waiting"),
-                }
-            )
+            pid, heard = keeper.process.pid, tools.hub.last(name)
+            row = {"name": name, "pid": pid, "cpu_fraction": tools.hub.vitals.cpu_fraction(name)}
+            row |= figures(heard.row if heard else {})
+            if row["cpu_fraction"] is None or row["rss_mb"] is None:
+                taken = await asyncio.to_thread(usage, pid)
+                row["cpu_fraction"] = self._cpu_fraction(pid, keeper.process.start_time, taken)
+                row |= {"rss_mb": taken.rss_mb, "pss_mb": taken.pss_mb} if taken else {}
+            if len(names) == 1:
+                row["hour"] = tools.hub.vitals.hour(name, tools.now())
+            rows.append(row)
         return rows
 
     def _cpu_fraction(self, pid: int, began: int, taken: Usage | None) -> float | None:

@@ -19,7 +19,8 @@ from investbot.cli.registry import LOOK, add
 from investbot.cli.session import Session
 from investbot.domain.errors import InvestBotError, SupervisorDown, TryAgain, UsageError
 
-_TOP = ("name", "pid", "cpu_fraction", "rss_mb", "pss_mb", "loop_lag_ms", "inbox")
+_TAKEN = ("cpu_fraction", "rss_mb", "pss_mb", "private_mb", "loop_lag_ms", "waiting", "facts_per_s")
+_QUICK = ("decision_p50_ms", "decision_p99_ms", "decision_max_ms", "close_ms")
 _CLEAR = "\x1b[2J\x1b[H"
 
 
@@ -90,12 +91,21 @@ def show(context: typer.Context, name: Name) -> None:
 
 
 def top(context: typer.Context, names: Names = None, every: Every = False) -> None:
-    """Show processor (a fraction of one core), memory in MB, loop lag and waiting facts of each running instance."""
+    """Show what each running instance takes: processor (a fraction of one core), memory in MB, loop lag, queue.
+
+    Beside it: facts a second, milliseconds from a candle's arrival to its decision (half of them, 99 in 100, the
+    longest), and from the last candle's close to its decision. One instance alone also tells its last hour by minutes.
+    """
     session: Session = context.obj
     home = open_home(session)
     with supervisor(home) as client:
         wanted = chosen(home, names, every=every) if names else []
-        session.output.rows(client.call("top", names=wanted), _TOP, "No instance runs.")
+        rows = client.call("top", names=wanted)
+    session.output.rows(rows, ("name", "pid", *_TAKEN, *_QUICK), "No instance runs.", _QUICK)
+    hour = rows[0].get("hour") if len(rows) == 1 else None
+    if hour and not session.output.is_json:
+        session.output.say("")
+        session.output.rows(hour, ("ago_s", *_TAKEN, *_QUICK), "", _QUICK)
 
 
 def _elsewhere(session: Session, hosts: list[str]) -> int:
