@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -178,14 +179,37 @@ def test_a_daemon_that_dies_or_dawdles_is_noticed(home: Home) -> None:
         daemon.detach(home.path, "x", ["-c", "import time; time.sleep(1)"], ready_s=0.1)
 
 
-def test_in_the_foreground_it_ends_on_a_signal(home: Home, vault: OpenVault) -> None:
+def test_in_the_foreground_it_ends_on_a_signal_and_tells_the_service_manager(
+    home: Home, vault: OpenVault, tmp_path: Path
+) -> None:
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    door.bind(str(tmp_path / "notify"))
+    door.settimeout(30)
+
+    def told(word: str) -> dict[str, str]:
+        while word not in (said := dict(line.split("=", 1) for line in door.recv(4096).decode().splitlines())):
+            pass
+        return said
+
     code = "import sys; from pathlib import Path; from investbot.bootstrap.supervisor import run_supervisor as run;"
     code += f"print(run(Path(sys.argv[1]), {PASSPHRASE!r}, ready=lambda: print('ready', flush=True)))"
     command = [sys.executable, "-c", code, str(home.path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    with door, subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
+        assert told("READY")["MAINPID"] == str(process.pid)
+        assert [told("WATCHDOG")["STATUS"] for _ in range(2)] == ["no instances"] * 2
+        process.send_signal(signal.SIGHUP)
+        assert int(told("RELOADING")["MONOTONIC_USEC"]) > 0
+        told("READY")
+        (home.run.path.parent / "vault.json").rename(tmp_path / "vault.json")
+        process.send_signal(signal.SIGHUP)
+        told("RELOADING")
+        told("READY")
+        (tmp_path / "vault.json").rename(home.vault)
         process.send_signal(signal.SIGINT)
+        told("STOPPING")
         assert process.stdout.readline() == "[]\n"
         assert process.wait(10) == 0
 

@@ -17,6 +17,7 @@ from blockbuster import BlockBuster
 from investbot.adapters.clock import SystemClock
 from investbot.domain.errors import ConfigError, DataError, TryAgain, UsageError
 from investbot.domain.market import DAY, Millis
+from investbot.supervisor.companions import Companion
 from tests.integration.supervision import (
     KEY,
     Call,
@@ -325,6 +326,38 @@ async def test_down_stops_all_and_up_restores_them(home: Path) -> None:
     async with supervising(home, restore=True) as (_, call):
         await until(call, "beta", "RUNNING")
         assert (await state(call, "alpha"))["state"] == "STOPPED"
+
+
+COMPANION = """
+import os, sys, time
+from pathlib import Path
+home, ready = Path(sys.argv[2]), int(sys.argv[4])
+(home / "companion").write_text(str(os.getpid()))
+while not (home / "go").exists():
+    time.sleep(0.02)
+while True:
+    os.write(ready, b"x")
+    time.sleep(0.05)
+"""
+
+
+async def test_companions_work_before_instances_are_made_and_end_after_them(home: Path) -> None:
+    make_instance(home, "alpha")
+    (home / "feed.py").write_text(COMPANION)
+    feed = Companion("feed", (str(home / "feed.py"),))
+    async with supervising(home, companions=[feed]) as (_, call):
+        starting = asyncio.ensure_future(call("start", names=["alpha"]))
+        await eventually((home / "companion").exists)
+        await asyncio.sleep(0.3)
+        assert pids(home, "alpha") == []
+        (row,) = (await call("ping"))["companions"]
+        assert (row["name"], row["state"]) == ("feed", "STARTING")
+        (home / "go").touch()
+        (line,) = await starting
+        assert line["ok"]
+        assert (await call("ping"))["companions"][0]["state"] == "RUNNING"
+        assert [entry["name"] for entry in await call("status")] == ["alpha"]
+    assert not alive(int((home / "companion").read_text()))
 
 
 async def test_files_are_private(home: Path) -> None:
