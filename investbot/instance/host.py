@@ -30,6 +30,8 @@ LOOK_S = 5.0
 """Seconds between two looks at disk and memory."""
 YOUNG_S = 600.0
 """A process this young (seconds) is not made anew for its memory: the next one would be no smaller."""
+SETTLED_S = 8.0
+"""Seconds after which a process has started, and gives back what only the start took."""
 _LOW, _LOW_PART = 32 * MIB, 8
 _RESTING = {OrderState.ACKNOWLEDGED, OrderState.PARTLY_FILLED}
 
@@ -62,13 +64,16 @@ class HostWatch:
         self._began = began
         self._memory_mb = memory_mb
         self._looked = began - LOOK_S
-        self._over = False
+        self._over = self._settled = False
 
     def facts(self, now: float, unheard_s: float | None, paused: Mapping[str, str]) -> Iterator[FactAt]:
         """Give what has changed: facts that still want their moment. `unheard_s` as the link tells it.
 
         InvariantError when the lock is not this process's any more.
         """
+        if not self._settled and now - self._began >= SETTLED_S:
+            self._settled = True
+            _give_back()
         yield from self._supervisor(now, unheard_s, SUPERVISOR in paused)
         if now - self._looked >= LOOK_S:
             self._looked = now
