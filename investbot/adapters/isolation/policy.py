@@ -82,23 +82,24 @@ def switched_off() -> Report:
 
 
 def apart(paths: Iterable[Path], private: Path, program: Iterable[Path] = ()) -> list[Path]:
-    """Give files and folders that are there without what is `private` in them: a folder around it by its parts.
+    """Give files and folders that are there without what is `private` in them, all of them resolved.
 
-    What lies inside of the private folder is left out, but for what belongs to the `program`. All paths are resolved.
+    Of a folder around it only what can be imported from there is given: modules and packages. What lies inside of the
+    private folder is left out, but for what belongs to the `program`.
     """
     kept = private.resolve()
     own = [each.resolve() for each in program]
     found: dict[Path, None] = {}
     for path in paths:
         real = path.resolve()
-        if not real.is_relative_to(kept) or any(real.is_relative_to(each) for each in own):
-            found |= dict.fromkeys(_around(real, kept) if real.exists() else ())
+        if kept.is_relative_to(real):
+            found |= dict.fromkeys(_importable(real, kept))
+        elif real.exists() and (not real.is_relative_to(kept) or any(real.is_relative_to(each) for each in own)):
+            found[real] = None
     return list(found)
 
 
-def _around(path: Path, private: Path) -> list[Path]:
-    if not private.is_relative_to(path):
-        return [path]
-    parts = [] if path == private else [part.resolve() for part in sorted(path.iterdir())]
-    there = [part for part in parts if part.exists() and not part.is_relative_to(private)]
-    return [each for part in there for each in _around(part, private)]
+def _importable(folder: Path, private: Path) -> list[Path]:
+    parts = [] if folder == private else [part.resolve() for part in sorted(folder.iterdir())]
+    modules = [part for part in parts if part.suffix in {".py", ".so"} or (part / "__init__.py").is_file()]
+    return [part for part in modules if not part.is_relative_to(private) and not private.is_relative_to(part)]

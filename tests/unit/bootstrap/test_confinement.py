@@ -145,6 +145,7 @@ def test_a_home_around_the_program_or_within_its_way_stays_closed(
 ) -> None:
     checkout = tmp_path / "checkout"
     (checkout / "package").mkdir(parents=True)
+    (checkout / "package" / "__init__.py").touch()
     home = make_home(checkout)
     alpha, beta = replaying(home, "alpha", candles), replaying(home, "beta", candles)
     for way in (checkout, tmp_path, checkout / "instances"):

@@ -143,13 +143,27 @@ def tree(folder: Path, *names: str) -> None:
 
 
 def test_folders_are_given_without_what_is_private(tmp_path: Path) -> None:
-    tree(tmp_path, "lib/python", "checkout/package", "checkout/home/instances", "checkout/home/venv/site")
+    tree(
+        tmp_path,
+        "lib/python",
+        "checkout/package",
+        "checkout/secrets",
+        "checkout/home/instances",
+        "checkout/home/venv/x",
+    )
     home = tmp_path / "checkout" / "home"
+    for module in ("package/__init__.py", "module.py", "notes.txt", "home/__init__.py", "home/instances/__init__.py"):
+        (tmp_path / "checkout" / module).touch()
     (tmp_path / "checkout" / "link").symlink_to(home / "instances")
-    (tmp_path / "checkout" / "gone").symlink_to(tmp_path / "nowhere")
-    paths = [tmp_path / "lib", tmp_path / "checkout", home, home / "instances", home / "venv" / "site", tmp_path / "no"]
-    given = [tmp_path / "lib", tmp_path / "checkout" / "package", home / "venv" / "site"]
-    assert apart(paths, home, [home / "venv"]) == given
+    (tmp_path / "checkout" / "gone.py").symlink_to(tmp_path / "nowhere")
+    paths = [tmp_path / "lib", tmp_path / "checkout", home, home / "instances", home / "venv" / "x", tmp_path / "no"]
+    assert apart(paths, home, [home / "venv"]) == [
+        tmp_path / "lib",
+        tmp_path / "checkout" / "module.py",
+        tmp_path / "checkout" / "package",
+        home / "venv" / "x",
+    ]
+    assert apart([tmp_path], home) == []
 
 
 def test_a_folder_that_is_the_home_is_not_given_even_as_the_program(tmp_path: Path) -> None:
