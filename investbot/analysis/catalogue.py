@@ -21,6 +21,7 @@ from investbot.analysis.structure.premium import DealingRange
 from investbot.analysis.structure.sessions import Sessions
 from investbot.analysis.structure.swings import Swings
 from investbot.analysis.structure.trendlines import TrendLines
+from investbot.analysis.wyckoff.schematics import Wyckoff
 
 ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "adx": i.Adx(),
@@ -65,5 +66,6 @@ ANALYSERS: Mapping[str, Analyser[Any, Any]] = {
     "structure.trend": Trend(),
     "structure.trend lines": TrendLines(),
     "wma": i.Wma(20),
+    "wyckoff": Wyckoff(),
 }
 """The name says what it is, with the room before it outside `indicators` (`structure.swings`)."""

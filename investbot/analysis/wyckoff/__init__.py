@@ -1,0 +1,1 @@
+"""Wyckoff's schematics: the phases of accumulation and distribution, told event by event."""
