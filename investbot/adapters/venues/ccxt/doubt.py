@@ -24,7 +24,8 @@ from enum import Enum, auto
 from typing import Any
 
 from investbot.adapters.venues.ccxt.failures import retry_after
-from investbot.adapters.venues.ccxt.translate import client_id_of, settled, told
+from investbot.adapters.venues.ccxt.naming import is_about, told
+from investbot.adapters.venues.ccxt.translate import settled
 from investbot.domain.errors import (
     AuthFailed,
     OrderRejected,
@@ -120,13 +121,12 @@ def accepted(answer: object, order: Order, venue: str, at: Millis) -> OrderRepor
     """
     if not isinstance(answer, Mapping) or not told(answer, "id"):
         raise _unknown(venue, "(its answer names no order).")
-    client_id, symbol = client_id_of(answer), told(answer, "symbol")
-    if client_id not in {"", order.client_order_id} or symbol not in {"", order.symbol}:
-        raise _unknown(venue, "(its answer is about another order).")
-    if answer.get("status") == "rejected":
-        raise OrderRejected(f"{venue} refuses the order (status rejected).")
     try:
-        return settled(answer, order, at)
+        if is_about(answer, order):
+            if answer.get("status") == "rejected":
+                raise OrderRejected(f"{venue} refuses the order (status rejected).")
+            return settled(answer, order, at)
+        trouble = _unknown(venue, "(its answer is about another order).")
     except VenueUnavailable as odd:
         trouble = _unknown(venue, f"({str(odd).rstrip('.')}).")
     raise trouble

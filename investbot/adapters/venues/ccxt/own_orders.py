@@ -9,7 +9,8 @@ from typing import Any
 from investbot.adapters.venues.ccxt.caller import Caller
 from investbot.adapters.venues.ccxt.capabilities import CLIENT, Oddities
 from investbot.adapters.venues.ccxt.doubt import Absent, Asked
-from investbot.adapters.venues.ccxt.translate import by_time, fill, in_market, rows, told, venue_order
+from investbot.adapters.venues.ccxt.naming import is_about, own_id, told
+from investbot.adapters.venues.ccxt.translate import by_time, fill, in_market, rows, venue_order
 from investbot.domain.errors import VenueUnavailable
 from investbot.domain.market import MINUTE, Instrument, Millis
 from investbot.domain.order import Fill, Order, OrderType
@@ -35,11 +36,16 @@ class OwnOrders:
         self.venue_ids: dict[str, str] = {}
         self.client_ids: dict[str, str] = {}
 
-    def remember(self, venue_order_id: str, client_order_id: str) -> None:
-        """Keep which venue id an order of ours has."""
-        if venue_order_id and client_order_id:
+    def remember(self, venue_order_id: str, client_order_id: str, *, asked: bool = False) -> None:
+        """Keep which venue id an order has; what was `asked` for by our id stays ours whatever else it is called."""
+        if venue_order_id and client_order_id and (asked or venue_order_id not in self.client_ids):
             self.venue_ids[client_order_id] = venue_order_id
             self.client_ids[venue_order_id] = client_order_id
+
+    def named(self, order: VenueOrder) -> VenueOrder:
+        """Call an order of ours by our name for it."""
+        known = self.client_ids.get(order.venue_order_id, "")
+        return replace(order, client_order_id=own_id(order.client_order_id, known))
 
     async def find(self, order: Order, at: Millis) -> VenueOrder | None:
         """Find an order by its client id; None when the venue does not know it now; VenueError."""
@@ -54,7 +60,7 @@ class OwnOrders:
                 if child:
                     answer = await self._by_id(order, child) or answer
                 found = _ours(answer, order, at)
-                self.remember(found.venue_order_id, order.client_order_id)
+                self.remember(found.venue_order_id, order.client_order_id, asked=True)
                 return found
         return None
 
@@ -67,7 +73,7 @@ class OwnOrders:
                 if in_market(row, self._markets[symbol]):
                     order = venue_order(row, at)
                     self.remember(order.venue_order_id, order.client_order_id)
-                    found[order.venue_order_id] = order
+                    found[order.venue_order_id] = self.named(order)
         return list(found.values())
 
     async def fills(self, instrument: Instrument, since_trade_id: str | None, since: Millis) -> list[tuple[str, Fill]]:
@@ -152,7 +158,7 @@ class OwnOrders:
 def _ours(answer: Mapping[str, Any], order: Order, at: Millis) -> VenueOrder:
     """Read what was found; VenueUnavailable where it is another order."""
     found = venue_order({**answer, "symbol": answer.get("symbol") or order.symbol}, at, order.order_id)
-    if found.client_order_id not in {"", order.client_order_id} or found.symbol != order.symbol:
+    if not is_about(answer, order):
         raise VenueUnavailable(f"The answer about order {order.order_id} is about another order.")
     return replace(found, client_order_id=order.client_order_id)
 

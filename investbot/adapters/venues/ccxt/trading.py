@@ -35,7 +35,8 @@ from investbot.ports.trading import Balance, Capabilities, KeyRights, VenueOrder
 class TradingHealth:
     """What an operator may want to know of the way to a venue; no secrets.
 
-    `limit_left` is the share of the request limit that is left; `endpoints` has answers, errors, p50_ms and p99_ms.
+    `limit_left` is the share of the request limit that is left; `endpoints` has answers,
+    errors, p50_ms and p99_ms by kind of question, and of `all`.
     """
 
     circuit: Circuit
@@ -43,7 +44,7 @@ class TradingHealth:
     clock_skew_ms: Millis
     clock_rate: float
     last_error: str
-    endpoints: Mapping[str, Mapping[str, float]]
+    endpoints: dict[str, dict[str, float]]
 
 
 class CcxtTrading:
@@ -136,7 +137,7 @@ class CcxtTrading:
             urgent=order.role is not Role.ENTRY,
         )
         report = accepted(answer, order, self._name, self.clock.now())
-        self._reading().remember(report.venue_order_id or "", order.client_order_id)
+        self._reading().remember(report.venue_order_id or "", order.client_order_id, asked=True)
         return report
 
     async def cancel(self, order: Order, venue_order_id: str | None) -> OrderReport | None:
@@ -220,14 +221,13 @@ class CcxtTrading:
 
     def health(self) -> TradingHealth:
         """How the way to the venue is: breaker, limit, clock, last error, response times."""
-        endpoints = {} if self._caller is None else self._caller.endpoints
         return TradingHealth(
             circuit=self._breaker.state,
             limit_left=round(self._limiter.level(), 3),
             clock_skew_ms=self.clock.skew_ms,
             clock_rate=self.clock.rate,
             last_error="" if self._caller is None else self._caller.last_error,
-            endpoints={name: endpoint.figures() for name, endpoint in endpoints.items()},
+            endpoints={} if self._caller is None else self._caller.endpoints.figures(),
         )
 
     async def _load_markets(self) -> None:
@@ -267,7 +267,7 @@ class CcxtTrading:
             return None
         order = venue_order(row, self.clock.now())
         self._reading().remember(order.venue_order_id, order.client_order_id)
-        return order
+        return self._reading().named(order)
 
     def _read_fill(self, row: Any) -> News | None:
         instrument = self._market_of(row)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any, TypeGuard
 
 from investbot.adapters.venues.ccxt.capabilities import Oddities
+from investbot.adapters.venues.ccxt.naming import client_id_of, number, own_id, told
 from investbot.domain.errors import NoStopsHere, OrderRejected, VenueUnavailable
 from investbot.domain.market import Instrument, Millis
 from investbot.domain.order import Fill, Order, OrderReport, OrderState, OrderType, Side, TimeInForce
@@ -23,15 +24,6 @@ _DONE_STATES = {
     "expired_in_match": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-_CLIENT_ID_KEYS = (
-    "clientOrderId",
-    "orderLinkId",
-    "clOrdId",
-    "algoClOrdId",
-    "clientOid",
-    "client_order_id",
-    "cl_ord_id",
-)
 _MARKET_KEYS = ("symbol", "pair", "instId", "product_id", "s")
 _NOUGHT = Decimal(0)
 
@@ -97,17 +89,6 @@ def text(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
-def number(value: object, what: str) -> Decimal:
-    """Read a number the venue told; VenueUnavailable where it is none."""
-    try:
-        read = Decimal(str(value))
-    except InvalidOperation:
-        read = Decimal("NaN")
-    if not read.is_finite():
-        raise VenueUnavailable(f"The venue told {str(value)[:20]!r} as {what}.")
-    return read
-
-
 def venue_order(answer: object, at: Millis, order_id: str | None = None) -> VenueOrder:
     """Read one order; VenueUnavailable where it has no id, symbol or quantity.
 
@@ -168,7 +149,7 @@ def fill(answer: object, instrument: Instrument, client_ids: Mapping[str, str]) 
     order_id = told(answer, "order")
     return order_id, Fill(
         at=at,
-        order_id=client_id_of(answer) or client_ids.get(order_id, ""),
+        order_id=own_id(client_id_of(answer), client_ids.get(order_id, "")),
         trade_id=told(answer, "id"),
         symbol=instrument.symbol,
         side=Side(answer["side"]),
@@ -254,24 +235,6 @@ def _is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 def _letters(name: str) -> str:
     return "".join(letter for letter in name.upper() if letter.isalnum())
-
-
-def client_id_of(answer: Mapping[str, Any]) -> str:
-    """Find the client order id of an order or trade, in the answer or in the venue's own words; "" = none."""
-    info = answer.get("info")
-    own = info if isinstance(info, Mapping) else {}
-    for place in (answer, own):
-        for key in _CLIENT_ID_KEYS:
-            value = place.get(key)
-            if isinstance(value, str) and value not in {"", "0"}:
-                return value
-    return str(own["c"]) if own.get("e") == "executionReport" and own.get("c") else ""
-
-
-def told(answer: Mapping[str, Any], key: str) -> str:
-    """Give a text of the answer, "" where there is none; ccxt writes a missing id as None or the word for it."""
-    value = answer.get(key)
-    return "" if value is None or value in {"", "None", "null", "undefined"} else str(value)
 
 
 def by_time(found: Fill) -> tuple[Millis, int, str]:

@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 
 from investbot.adapters.venues.ccxt.capabilities import oddities
+from investbot.adapters.venues.ccxt.naming import client_id_of, is_about, number, own_id
 from investbot.adapters.venues.ccxt.translate import (
     Request,
     balances,
     by_time,
-    client_id_of,
     fee_of,
     fill,
     in_market,
-    number,
     request,
     rows,
     text,
@@ -321,3 +320,29 @@ def test_fills_are_ordered_by_time_and_number() -> None:
         fill(trade(id=name, timestamp=AT + at), BTC, {})[1] for name, at in (("10", 1), ("9", 1), ("b", 1), ("99", 0))
     ]
     assert [read.trade_id for read in sorted(made, key=by_time)] == ["99", "b", "9", "10"]
+
+
+RENAMED = {"clientOrderId": "977", "symbol": "BTC/USDT", "side": "buy", "amount": "0.01"}
+
+
+@pytest.mark.parametrize(
+    ("change", "about"),
+    [
+        ({}, True),
+        ({"clientOrderId": None}, True),
+        ({"clientOrderId": "ib1"}, True),
+        ({"clientOrderId": "ib1", "amount": "7"}, True),
+        ({"clientOrderId": "ib2"}, False),
+        ({"symbol": "ETH/USDT"}, False),
+        ({"side": "sell"}, False),
+        ({"amount": "0.02"}, False),
+        ({"amount": None}, False),
+    ],
+)
+def test_a_name_of_the_venue_s_own_is_taken_for_the_same_order_only(change: dict[str, Any], about: bool) -> None:
+    wanted = order(Role.ENTRY, Side.BUY, quantity="0.01", client_order_id="ib1")
+    assert is_about(RENAMED | change, wanted) is about
+
+
+def test_our_own_name_comes_first() -> None:
+    assert [own_id("ib1", "ib2"), own_id("9", "ib2"), own_id("9", ""), own_id("", "ib2")] == ["ib1", "ib2", "9", "ib2"]
