@@ -16,6 +16,7 @@ from pathlib import Path
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.history.candle_cache import CandleCache
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
+from investbot.bootstrap.feed_markets import FedMarkets
 from investbot.bootstrap.home import Home
 from investbot.bootstrap.process import harden
 from investbot.bootstrap.process_log import process_log
@@ -97,7 +98,12 @@ def kept_to(cache: Path) -> KeptTo:
 
 
 async def _serve(place: Home, fleet: FleetConfig, clock: Clock, ready_fd: int | None) -> None:
-    feed = Feed(market_venue(clock, place.market), clock.monotonic, kept_to=kept_to(place.market))
+    feed = Feed(
+        market_venue(clock, place.market),
+        clock.monotonic,
+        kept_to=kept_to(place.market),
+        admits=FedMarkets(place).holds,
+    )
     server = FeedServer(place.path, feed)
     watching = asyncio.create_task(feed.watch())
     stop = asyncio.Event()

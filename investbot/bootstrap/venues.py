@@ -40,8 +40,9 @@ def make_venue(
 ) -> Venue:
     """Build the venue a profile names, unopened: a registered one, or else an exchange of ccxt (by its id there).
 
-    An exchange's candles come from the feed of the home `fed_by` while there is one; `market` is the home's market
-    cache, where there is a home. An exchange that there is not is a ConfigError when the venue is opened.
+    An exchange's candles come from the feed of the home `fed_by` while there is one, unless there are other sources to
+    fall back on; `market` is the home's market cache, where there is a home. An exchange that there is not is a
+    ConfigError when the venue is opened.
     """
     match profile.venue.name:
         case "replay":
@@ -55,7 +56,7 @@ def make_venue(
                 return venue
             clock = clock or SystemClock()
             own = partial(_exchange, profile, clock, market)
-            return own() if fed_by is None else _fed(profile, clock, fed_by, own)
+            return own() if fed_by is None or profile.market.sources else _fed(profile, clock, fed_by, own)
 
 
 def _rules(profile: Profile) -> InstrumentRules:

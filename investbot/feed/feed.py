@@ -34,6 +34,8 @@ MakeVenue = Callable[[Market, Timeframe], Venue]
 """Builds a venue that gives the candles of a market, unopened."""
 KeptTo = Callable[[Market, str, Timeframe], Millis | None]
 """Tells up to which opening time (ms UTC) the cache has a series, None where it has nothing; may touch the disk."""
+Admits = Callable[[Market], bool]
+"""Tells whether anybody may ask for a market; may touch the disk."""
 Key = tuple[str, str, str]
 """Market, symbol and timeframe as texts."""
 
@@ -68,6 +70,7 @@ class Feed:
         monotonic: Callable[[], float],
         *,
         kept_to: KeptTo = lambda _market, _symbol, _frame: None,
+        admits: Admits = lambda _market: True,
         beat_s: float = BEAT_S,
         grace_s: float = GRACE_S,
         poll_s: float = 0.2,
@@ -76,6 +79,7 @@ class Feed:
     ) -> None:
         self._make_venue = make_venue
         self._kept_to = kept_to
+        self._admits = admits
         self._monotonic = monotonic
         self._beat_s = beat_s
         self._grace_s = grace_s
@@ -88,10 +92,13 @@ class Feed:
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def subscribe(self, subscriber: Subscriber, args: SubscribeArgs) -> dict[str, Any]:
-        """Let a subscriber hear of some streams from now on; give where each stands. DataError, ConfigError, TryAgain.
+        """Let a subscriber hear of some streams from now on; give where each stands.
 
-        Whatever is told after this has returned follows what it returned.
+        Whatever is told after this has returned follows what it returned. UsageError for a market that no instance
+        trades at, DataError, ConfigError, TryAgain.
         """
+        if not await asyncio.to_thread(self._admits, args.market):
+            raise UsageError(f"No instance of this home is set to {args.market.name} with these settings.")
         frame = Timeframe.parse(args.timeframe)
         for text in args.also:
             for symbol in args.symbols:

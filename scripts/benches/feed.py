@@ -23,6 +23,7 @@ from investbot.adapters.clock import SystemClock
 from investbot.adapters.venues.fed import FedVenue
 from investbot.bootstrap.home import Home
 from investbot.config.fleet import init_fleet
+from investbot.config.writer import toml
 from investbot.control.feed_link import FeedLink, feed_state
 from investbot.control.feed_messages import Market
 from investbot.domain.errors import VenueUnavailable
@@ -180,16 +181,29 @@ def measure(scratch: Path) -> Iterator[Figure]:
     yield from _at_an_exchange(scratch / "home")
 
 
+def _asked(home: Path, settings: dict[str, Any]) -> Market:
+    """Give a market that the settings of an instance name: the feed follows no other."""
+    folder = home / "instances" / "asked"
+    folder.mkdir(exist_ok=True)
+    text = toml({"venue": {"name": "binance", "ccxt": settings}})
+    (folder / "instance.toml").write_text(text, encoding="utf-8")
+    return Market(name="binance", settings=settings)
+
+
 def _at_an_exchange(home: Path) -> Iterator[Figure]:
     """Measure the feed's own process with some streams at the tests' exchange, at the wall's speed."""
-    Home(home).ensure()
+    place = Home(home)
+    place.ensure()
     init_fleet(home)
     with ExchangeProcess(7, 1.0) as exchange:
+        folder = place.instance("alpha")
+        folder.ensure()
+        folder.settings.write_text(toml({"venue": {"name": "binance", "ccxt": exchange.settings(10_000)}}))
         command = [sys.executable, "-P", "-m", "investbot.bootstrap.feed", "--home", str(home)]
         with subprocess.Popen(command) as feed:
             try:
                 for symbols in (["BTC/USDT"], ["ETH/USDT", "PEPE/USDT"]):
-                    market = Market(name="binance", settings=exchange.settings(10_000))
+                    market = _asked(home, exchange.settings(10_000))
                     _await(home, 0)
                     asyncio.run(_subscribed(home, market, symbols))
                     count = len(_streams(home))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.adapters.venues.fed import FedVenue
 from investbot.bootstrap.home import Home
 from investbot.bootstrap.venues import market_place
+from investbot.config.writer import toml
 from investbot.control.feed_link import FeedLink, feed_state
 from investbot.control.feed_messages import Market
 from investbot.domain.market import MINUTE, Candle, Millis, Quality, Timeframe
@@ -198,12 +198,20 @@ def test_a_feed_that_is_killed_costs_no_candle(home: Home, feed: FeedProcess, ex
             assert found == klines(exchange, symbol, found[0][0], len(found))
 
 
+def asked_by_an_instance(home: Home, settings: dict[str, Any]) -> Market:
+    """Give a market that the settings of an instance name: the feed follows no other."""
+    folder = home.instances / "asked"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "instance.toml").write_text(toml({"venue": {"name": "binance", "ccxt": settings}}))
+    return Market(name="binance", settings=settings)
+
+
 class Reader:
     """What an instance reads its candles from, in this process."""
 
     def __init__(self, home: Home, exchange: ExchangeProcess) -> None:
         clock, settings = SystemClock(), exchange.settings()
-        self.link = FeedLink(home.path, Market(name="binance", settings=settings), ONE, clock.monotonic)
+        self.link = FeedLink(home.path, asked_by_an_instance(home, settings), ONE, clock.monotonic)
         self.venue = FedVenue(self.link, lambda: CcxtVenue("binance", ONE, clock, settings=settings), ONE, clock)
         self.candles: list[Candle] = []
 
@@ -212,6 +220,21 @@ class Reader:
         async for fact in self.venue.facts({}, None):
             if isinstance(fact, Candle):
                 self.candles.append(fact)
+
+
+async def test_settings_that_no_instance_has_are_not_followed(
+    home: Home, feed: FeedProcess, exchange: ExchangeProcess
+) -> None:
+    """A strategy must not have the feed call for it where its own process may not."""
+    asked_by_an_instance(home, exchange.settings())
+    feed.start()
+    await asyncio.to_thread(feed.answers)
+    bent = Market(name="binance", settings={**exchange.settings(), "headers": {"x": "y"}})
+    link = FeedLink(home.path, bent, ONE, time.monotonic)
+    opened = await link.open([BTC], lambda: None)
+    await link.close()
+    assert opened is None
+    assert "GET klines" not in (await asyncio.to_thread(exchange.tell, "state"))["requests"]
 
 
 async def test_many_instances_on_one_symbol_cost_one_subscription(
@@ -244,7 +267,7 @@ def test_the_market_cache_is_whole_after_a_time_without_a_feed(
     home: Home, feed: FeedProcess, exchange: ExchangeProcess
 ) -> None:
     """Of the timeframe that is traded and of the longer one it is confirmed by, which nobody is told."""
-    market = Market(name="binance", settings=exchange.settings())
+    market = asked_by_an_instance(home, exchange.settings())
     cache = CandleCache(market_place(home.market, "binance", market.settings, sandbox=False))
 
     async def subscribed() -> None:
@@ -268,12 +291,11 @@ def test_the_market_cache_is_whole_after_a_time_without_a_feed(
 
 
 def test_it_holds_no_key_and_cannot_place_an_order(home: Home, feed: FeedProcess, exchange: ExchangeProcess) -> None:
-    """It works in a home without a vault or an instance, and its process has read in nothing that could trade."""
+    """It works in a home without a vault or a ledger, and its process has read in nothing that could trade."""
     home.vault.unlink(missing_ok=True)
-    shutil.rmtree(home.instances)
     feed.start()
     feed.answers()
-    market = Market(name="binance", settings=exchange.settings())
+    market = asked_by_an_instance(home, exchange.settings())
 
     async def subscribed() -> None:
         link = FeedLink(home.path, market, ONE, time.monotonic)

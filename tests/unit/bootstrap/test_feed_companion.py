@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from investbot.bootstrap.feed_companion import feed_companion
+from investbot.bootstrap.feed_markets import FedMarkets
 from investbot.bootstrap.home import Home
+from investbot.config.instance import load_instance
+from investbot.control.feed_messages import Market
 from tests.integration.instance_homes import make_home, make_instance
 
 
@@ -60,6 +63,23 @@ def test_one_that_moves_to_an_exchange_is_seen_and_the_others_are_not_read_again
     os.utime(alpha.settings, ns=(at, at + 1))
     assert companion.wanted()
     assert beta.settings.exists()
+
+
+def test_an_instance_with_other_sources_keeps_its_own_venue(home: Home) -> None:
+    make_instance(home, "alpha", "venue.name=binance", 'market.sources=[{venue="kraken"}]')
+    assert not wanted(home)
+
+
+def test_only_markets_of_the_homes_instances_are_fed(home: Home) -> None:
+    make_instance(home, "alpha", "venue.name=binance", "venue.ccxt={timeout=5000, rate=0.5}", "venue.mode=sandbox")
+    make_instance(home, "beta", "venue.name=kraken")
+    markets = FedMarkets(home)
+    told = load_instance(home.instance("alpha").path).venue
+    assert markets.holds(Market(name="binance", settings=told.ccxt, sandbox=True))
+    assert markets.holds(Market(name="kraken"))
+    assert not markets.holds(Market(name="binance", settings=told.ccxt))
+    assert not markets.holds(Market(name="binance", settings={**told.ccxt, "timeout": 5001}, sandbox=True))
+    assert not markets.holds(Market(name="okx"))
 
 
 def test_files_that_cannot_be_read_are_for_others_to_tell(home: Home) -> None:

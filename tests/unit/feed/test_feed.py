@@ -47,10 +47,12 @@ class Stage:
         self.seconds = 0.0
         self.slept: list[float] = []
         self.kept: int | None = None
+        self.strange: list[MarketKey] = []
         self.feed = Feed(
             self.make,
             self.monotonic,
             kept_to=lambda *_: self.kept,
+            admits=lambda market: market not in self.strange,
             beat_s=0.02,
             grace_s=0.05,
             poll_s=0.005,
@@ -117,6 +119,13 @@ async def test_other_settings_are_another_market(stage: Stage) -> None:
     assert len(stage.made) == 2
     assert stage.market() is not stage.market(elsewhere)
     assert sorted(len(each) for each in stage.markets) == sorted([len(PLAIN.key()), len(elsewhere.key())])
+
+
+async def test_a_market_that_nobody_is_set_to_is_not_asked(stage: Stage) -> None:
+    stage.strange.append(MarketKey(name="binance", settings={"urls": {"api": "http://elsewhere"}}))
+    with pytest.raises(UsageError, match="No instance of this home is set to binance"):
+        await stage.subscribe(Ear(), market=stage.strange[0], also=["5m"])
+    assert (stage.made, stage.feed.state()) == ([], [])
 
 
 async def test_pages_of_the_past_are_answered(stage: Stage) -> None:
