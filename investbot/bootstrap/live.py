@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.secrets import get_secrets
+from investbot.adapters.venues.ccxt.endpoints import told as worded
 from investbot.adapters.venues.ccxt.secrecy import FIELDS
 from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.home import Home, InstanceHome
@@ -152,9 +153,10 @@ class WatchedVenue:
             "clock_skew_ms": str(seen.clock_skew_ms),
         }
         told |= {"account_error": seen.last_error} if seen.last_error else {}
-        for name, figures in seen.endpoints.items():
-            told[f"endpoint {name}"] = " ".join(f"{word}={value:g}" for word, value in figures.items())
-        return {**self._venue.health(), **told}
+        market = dict(self._venue.health())
+        if market.get("circuit", "closed") != "closed":
+            told["candles_circuit"] = market["circuit"]
+        return {**market, **told, **worded(seen.endpoints)}
 
     async def close(self) -> None:
         """Release everything."""

@@ -60,6 +60,7 @@ class Identity:
     strategy: str
     profile: str
     isolation: Mapping[str, str] | None = None
+    tags: tuple[str, ...] = ()
 
     def row(self) -> dict[str, Any]:
         """Give the first keys of a status row."""
@@ -72,6 +73,7 @@ class Identity:
             "timeframe": self.timeframe,
             "strategy": self.strategy,
             "profile": self.profile,
+            "tags": list(self.tags),
             "isolation": None if self.isolation is None else dict(self.isolation),
         }
 
@@ -102,6 +104,7 @@ def idle_row(identity: Identity) -> dict[str, Any]:
         "private_mb": None,
         "restarts": 0,
         "error": None,
+        **_asking({}),
     }
 
 
@@ -127,6 +130,19 @@ def status_row(
             "loop_lag_ms": round(pulse.lag_ms, 1),
             "cpu_s": round(sum(os.times()[:2]), 2),
             "health": dict(health),
+            **_asking(health),
             **pulse.pace,
         }
     )
+
+
+def _asking(health: Mapping[str, str]) -> dict[str, Any]:
+    """Tell how asking the venue goes: its circuit breaker, failed questions, median and slow answers (ms)."""
+    told = dict(part.split("=", 1) for part in health.get("endpoint all", "").split() if "=" in part)
+    median, slow = (float(told[name]) if name in told else None for name in ("p50_ms", "p99_ms"))
+    return {
+        "breaker": health.get("circuit"),
+        "api_errors": int(told["errors"]) if "errors" in told else None,
+        "api_p50_ms": median,
+        "api_p99_ms": slow,
+    }

@@ -60,6 +60,15 @@ def _symbols(row: Row) -> str:
     return " ".join(row.symbols)
 
 
+def _breaker(row: Row) -> Cell:
+    tones = {"closed": Tone.DIM, "half-open": Tone.WARN, "open": Tone.BAD}
+    return Cell(row.breaker or fig.NONE, tones.get(row.breaker, Tone.DIM))
+
+
+def _slow(row: Row) -> str:
+    return fig.NONE if row.api_p99_ms is None else f"{row.api_p99_ms:.0f}"
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("NAME", 12, _text(lambda row: row.name, Tone.STRONG), lambda row: row.name, "N"),
     Column("MODE", 7, _cell(lambda row: fig.mode_badge(row.mode)), lambda row: row.mode, "M"),
@@ -75,6 +84,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("SYMBOLS", 12, _text(_symbols), _symbols, "Y"),
     Column("STRATEGY", 18, _text(lambda row: row.strategy), lambda row: row.strategy, "R"),
     Column("LAST SIGNAL", 40, _text(fig.signal_text), _signal_at, "L"),
+    Column("BREAKER", 9, _cell(_breaker), lambda row: row.breaker, "B"),
+    Column("API MS", 6, _text(_slow, Tone.DIM), lambda row: row.api_p99_ms, "I", right=True),
     Column("ERROR", 60, _text(lambda row: row.error, Tone.BAD), lambda row: row.error, "X"),
 )
 

@@ -107,6 +107,9 @@ class Row:
     pid: int | None
     rss_mb: float | None
     restarts: int | None
+    breaker: str
+    api_p99_ms: float | None
+    """The circuit breaker of its venue (closed, open, half-open), and how long slow answers take (ms)."""
     marks: Mapping[str, Decimal]
     """Last price of each symbol, in quote per base."""
 
@@ -142,6 +145,8 @@ class Row:
             pid=_whole(row.get("pid")),
             rss_mb=_seconds(row.get("rss_mb")),
             restarts=_whole(row.get("restarts")),
+            breaker=_text(row.get("breaker")),
+            api_p99_ms=_seconds(row.get("api_p99_ms")),
             marks=_prices(row.get("marks")),
         )
 

@@ -34,7 +34,7 @@ def measure(scratch: Path) -> Iterator[Figure]:
         yield Figure("latency", f"close to order, {many}, p50", percentile(times, 0.5), "ms", None, "lower")
         yield Figure("latency", f"close to order, {many}, p99", percentile(times, 0.99), "ms", GOAL_MS, "lower")
         yield Figure("latency", f"entries measured, {many}", len(times), "", None, "higher")
-        yield Figure("latency", f"processor an instance and entry, {many}", cpu_ms, "ms", None, "lower")
+        yield Figure("latency", f"processor an entry, exit and all else, {many}", cpu_ms, "ms", None, "lower")
 
 
 def _trade(home: Path, exchange: ExchangeProcess, count: int, seconds: float) -> tuple[list[float], float]:
@@ -48,6 +48,8 @@ def _trade(home: Path, exchange: ExchangeProcess, count: int, seconds: float) ->
     try:
         for child in children:
             child.wait(time.monotonic() + 120, ready=True)
+            if child.ended or not child.ready:
+                raise RuntimeError(f"An instance did not get ready: {child.stop()}")
         began = sum(map(_cpu_ms, children))
         time.sleep(seconds)
         used = sum(map(_cpu_ms, children)) - began

@@ -82,6 +82,17 @@ def test_cells_of_a_row() -> None:
     assert cells["ERROR"] == Cell("-", Tone.BAD)
 
 
+def test_the_breaker_of_the_venue_and_slow_answers_are_shown() -> None:
+    snapshot = Snapshot((), Link.UP, 100.0)
+    by_title = {column.title: column for column in COLUMNS}
+    for breaker, tone in (("closed", Tone.DIM), ("half-open", Tone.WARN), ("open", Tone.BAD)):
+        told = row(breaker=breaker, api_p99_ms=41.6)
+        assert by_title["BREAKER"].cell(told, snapshot, 100.0) == Cell(breaker, tone)
+        assert by_title["API MS"].cell(told, snapshot, 100.0).text == "42"
+    assert by_title["BREAKER"].cell(row(), snapshot, 100.0).text == "-"
+    assert by_title["API MS"].cell(row(), snapshot, 100.0).text == "-"
+
+
 def test_a_stale_age_is_marked_in_words_too() -> None:
     age = next(column for column in COLUMNS if column.title == "AGE")
     snapshot = Snapshot(FLEET, Link.UP, 100.0)

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import localcontext
 from typing import Any
 
 from investbot.adapters.venues.ccxt.breaker import Breaker
 from investbot.adapters.venues.ccxt.capabilities import Oddities
 from investbot.adapters.venues.ccxt.doubt import Absent, Asked, limit_met, verdict
+from investbot.adapters.venues.ccxt.endpoints import Endpoints
 from investbot.adapters.venues.ccxt.failures import failures
 from investbot.adapters.venues.ccxt.limiter import RateLimiter
 from investbot.adapters.venues.ccxt.secrecy import Keys
 from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
 from investbot.domain.errors import OrderRejected, OutcomeUnknown, RateLimited, VenueError, VenueUnavailable
 
-KEPT = 200
-"""Answers an endpoint's quantiles are taken from."""
 SECOND_LOOK_S = 0.25
 """Seconds between the two first looks at the venue's clock, which tell its rate."""
-
-
-@dataclass(slots=True)
-class Endpoint:
-    """How one kind of question went: answers, errors, and the last response times in milliseconds."""
-
-    answers: int = 0
-    errors: int = 0
-    times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
-
-    def figures(self) -> dict[str, float]:
-        """Sum it up: counts, median and 99th percentile of the response time in milliseconds."""
-        told: dict[str, float] = {"answers": self.answers, "errors": self.errors}
-        if self.times_ms:
-            ranked = sorted(self.times_ms)
-            last = ranked[min(len(ranked) - 1, round(0.99 * (len(ranked) - 1)))]
-            told |= {"p50_ms": round(statistics.median(ranked), 1), "p99_ms": round(last, 1)}
-        return told
 
 
 class Caller:
@@ -64,7 +42,7 @@ class Caller:
         self._clock = clock
         self._monotonic = monotonic
         self._clock_doubted = False
-        self.endpoints: dict[str, Endpoint] = {}
+        self.endpoints = Endpoints()
         self._errors: dict[str, str] = {}
 
     async def ask(
@@ -124,15 +102,13 @@ class Caller:
         except BaseException:
             self._breaker.abandoned()
             raise
-        endpoint = self.endpoints.setdefault(name, Endpoint())
         if problem is None:
             self._errors.pop(name, None)
-            endpoint.answers += 1
-            endpoint.times_ms.append((self._monotonic() - began) * 1000.0)
+            self.endpoints.answered(name, self._monotonic() - began)
             self._breaker.succeeded()
             await self._count_weight()
             return answer
-        endpoint.errors += 1
+        self.endpoints.failed(name)
         self._errors.pop(name, None)
         self._errors[name] = str(problem)
         if pause is not None:

@@ -9,8 +9,11 @@ from decimal import localcontext
 from pathlib import Path
 from typing import Any
 
+from investbot.adapters.venues.ccxt.breaker import Circuit
 from investbot.adapters.venues.ccxt.candle_stream import CandleStream, Heard
 from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operator
+from investbot.adapters.venues.ccxt.endpoints import Endpoints
+from investbot.adapters.venues.ccxt.endpoints import told as worded
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.market_list import MarketList
@@ -54,6 +57,7 @@ class Connection:
         self._failed = 0
         self._blocked_until = 0.0
         self._last_error = ""
+        self._endpoints = Endpoints()
         self._told = oddities(name, **told_by_operator(settings))
         self._stream: CandleStream | None = None
 
@@ -106,11 +110,14 @@ class Connection:
         exchange = self._exchange
         if exchange is None:
             raise VenueUnavailable(f"{self._name} is closed.")
+        began = self._clock.monotonic()
         try:
             with localcontext():  # ccxt sets rounding and traps of the context it finds: the engine's
                 answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
         except failures() as error:
+            self._endpoints.failed("fetch_ohlcv")
             raise translated(error, self._name, exchange.last_response_headers) from error
+        self._endpoints.answered("fetch_ohlcv", self._clock.monotonic() - began)
         return answer
 
     async def sync_if_due(self) -> None:
@@ -150,12 +157,19 @@ class Connection:
         """Tell the source, the clock's offset and what went wrong last."""
         offset = self._venue_clock.raw() - self._clock.now()
         told = {"source": self._name, "clock_offset_ms": str(offset)}
+        told |= {"circuit": self._circuit().value, **worded(self._endpoints.figures())}
         told["candles"] = "stream" if self._stream is not None and self._stream.alive else "polling"
         rate = self._venue_clock.rate
         told |= {} if rate == 1.0 else {"clock_rate": f"{rate:.2f}"}
         if self._last_error:
             told |= {"last_error": self._last_error, "failures_in_a_row": str(self._failed)}
         return told
+
+    def _circuit(self) -> Circuit:
+        """Tell whether the venue is asked, left alone, or about to be tried again after failures."""
+        if self.blocked_s():
+            return Circuit.OPEN
+        return Circuit.HALF_OPEN if self._failed else Circuit.CLOSED
 
     async def close(self) -> None:
         """Release the connections; safe to call twice."""
