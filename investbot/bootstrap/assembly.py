@@ -77,4 +77,5 @@ def identity_of(config: InstanceConfig) -> Identity:
         timeframe=config.market.timeframe.text,
         strategy=config.strategy.name,
         profile=config.instance.profile,
+        tags=config.tags,
     )

@@ -13,15 +13,19 @@ from investbot.cli.session import Session
 def complete_names(context: typer.Context, incomplete: str) -> list[str]:
     """Offer the instances of the home to the shell."""
     from investbot.bootstrap.home import Home
-    from investbot.cli.fleet import home_path
+    from investbot.cli.fleet import home_path, tags_of
 
     session = context.obj if isinstance(context.obj, Session) else Session(hoist([])[0])
-    return [name for name in Home(home_path(session)).names() if name.startswith(incomplete)]
+    home = Home(home_path(session))
+    if incomplete.startswith("@"):
+        tags = {f"@{tag}" for name in home.names() for tag in tags_of(home, name)}
+        return sorted(tag for tag in tags if tag.startswith(incomplete))
+    return [name for name in home.names() if name.startswith(incomplete)]
 
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Instances.", show_default=False, autocompletion=complete_names),
+    typer.Argument(metavar="[NAME|@TAG]...", help="Instances.", show_default=False, autocompletion=complete_names),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The instance.", autocompletion=complete_names)]
 Every = Annotated[bool, typer.Option("--all", help="All instances.")]

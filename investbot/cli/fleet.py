@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from investbot.cli.output import line
 from investbot.cli.session import Session
 from investbot.config.home import find_home
 from investbot.control.client import ControlClient
-from investbot.domain.errors import ConfigError, InvestBotError, SupervisorDown, UsageError
+from investbot.domain.errors import ConfigError, InvestBotError, SupervisorDown, UnknownInstance, UsageError
 
 
 def home_path(session: Session) -> Path:
@@ -43,7 +44,27 @@ def chosen(home: Home, names: Sequence[str] | None, *, every: bool) -> list[str]
     if not names:
         message = "Name an instance, or give --all; `investbot status` lists those there are."
         raise UsageError(message)
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(each for name in names for each in _meant(home, name)))
+
+
+def tags_of(home: Home, name: str) -> tuple[str, ...]:
+    """Read the tags of an instance as they stand in its file; none where that cannot be read."""
+    try:
+        told = tomllib.loads(home.instance(name).settings.read_text(encoding="utf-8")).get("tags", ())
+    except (OSError, ValueError):
+        return ()
+    return tuple(map(str, told)) if isinstance(told, list) else ()
+
+
+def _meant(home: Home, name: str) -> list[str]:
+    """Give the instance of that name, or those with the tag that `@TAG` names; UnknownInstance when there is none."""
+    if not name.startswith("@"):
+        return [name]
+    found = [each for each in home.names() if name[1:] in tags_of(home, each)]
+    if not found:
+        message = f"No instance has the tag {name[1:]!r}; `investbot status --json` shows the tags there are."
+        raise UnknownInstance(message)
+    return found
 
 
 def names_of(home: Home) -> list[str]:

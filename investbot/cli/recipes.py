@@ -27,6 +27,7 @@ class Changes:
     symbols: Sequence[str] | None = None
     timeframe: str | None = None
     values: Sequence[str] | None = None
+    tags: Sequence[str] | None = None
 
 
 def money(text: str) -> Decimal:
@@ -52,6 +53,8 @@ def resolve(session: Session, name: str, profile: str, capital: Decimal, changes
     assignments = list(changes.values or ())
     if changes.timeframe is not None:
         assignments.insert(0, f"market.timeframe={value(changes.timeframe)}")
+    if changes.tags:
+        assignments.insert(0, f"tags={value(list(changes.tags))}")
     if changes.symbols:
         assignments.insert(0, f"market.symbols={value(list(changes.symbols))}")
     loaded = load_profile(path, search, session.environment)

@@ -21,6 +21,7 @@ from investbot.config.sections import (
     StrategySection,
     VenueSection,
 )
+from investbot.config.tables import Tags
 from investbot.domain.market import Millis
 from investbot.domain.rules import CostRules, ExitRules, RiskRules
 
@@ -35,6 +36,7 @@ class Profile(Section):
     """A reusable recipe; a key that is left out has the default of its section."""
 
     description: Text = ""
+    tags: Tags = ()
     venue: VenueSection = Field(default_factory=VenueSection)
     market: MarketSection = Field(default_factory=MarketSection)
     strategy: StrategySection = Field(default_factory=StrategySection)

@@ -48,6 +48,14 @@ def _kinds(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kinds))
 
 
+def _tags(value: object) -> tuple[str, ...]:
+    tags = _words(value, "tags")
+    for tag in tags:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", tag):
+            raise ValueError(f"{tag!r} is no tag; use up to 32 of a-z, 0-9, - and _, a letter or digit first.")
+    return tuple(dict.fromkeys(tags))
+
+
 def _ladder(value: object) -> tuple[tuple[Decimal, Decimal], ...]:
     shape = "write the ladder as [[distance, part], …], such as [[0.02, 1.0]]."
     if isinstance(value, str) or not isinstance(value, Sequence) or not value:
@@ -122,6 +130,8 @@ def open_table(value: object) -> dict[str, Any]:
 
 Symbols = Annotated[tuple[str, ...], PlainValidator(_symbols), PlainSerializer(list)]
 Kinds = Annotated[tuple[str, ...], PlainValidator(_kinds), PlainSerializer(", ".join)]
+Tags = Annotated[tuple[str, ...], PlainValidator(_tags), PlainSerializer(list)]
+"""Groups an instance belongs to; `@TAG` on the command line names all of them."""
 Ladder = Annotated[
     tuple[tuple[Decimal, Decimal], ...],
     PlainValidator(_ladder),

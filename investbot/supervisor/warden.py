@@ -18,7 +18,7 @@ from investbot.supervisor.rows import Rows
 
 LOG = logging.getLogger(__name__)
 LOOK_S = 2.0
-"""Seconds between two looks: heartbeats come every second."""
+"""Seconds between two looks."""
 _ANSWER_S = 5.0
 
 Limits = Callable[[], fl.FleetLimits]

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "investbot create alpha --profile example --capital 500",
         "investbot create beta --profile conservative --symbol ETH/USDT --timeframe 5m --set risk.max_open_positions=2",
+        "investbot create gamma --profile example --tag majors --tag slow",
     )
     add(app, "create", *examples, panel=FLEET)(create)
 
@@ -43,6 +44,9 @@ def create(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the profile; may be given again.")
     ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="A group it belongs to; may be given again.")
+    ] = None,
 ) -> None:
     """Make an instance from a profile: its settings, its key, its encrypted ledger; all of it or nothing."""
     session: Session = context.obj
@@ -51,7 +55,7 @@ def create(
         if home.instance(name).path.exists():
             message = f"There is an instance {name!r} already; choose another name, or `investbot remove {name}`."
             raise AlreadyExists(message)
-        config = resolve(session, name, profile, money(capital), Changes(symbol, timeframe, values))
+        config = resolve(session, name, profile, money(capital), Changes(symbol, timeframe, values, tags))
         _demand_fit(home, config)
         with unlocked(session, home) as vault:
             _make(home, vault, config)

@@ -68,7 +68,7 @@ def test_a_change_of_one_part_keeps_the_rest() -> None:
 def test_the_file_reads_well() -> None:
     text = dumps(instance(description="d", market={"timeframe": "5m"}))
     assert text.startswith(
-        'description = "d"\n\n[instance]\nname = "alpha"\nprofile = "conservative"\ncapital = 500\n'
+        'description = "d"\ntags = []\n\n[instance]\nname = "alpha"\nprofile = "conservative"\ncapital = 500\n'
         'created_at = "2026-01-02T12:00:00Z"\nversion = 1\n\n[venue]\nname = "binance"\nmode = "paper"\n'
     )
     assert 'cooldown = "5m"' in text
@@ -86,11 +86,11 @@ def test_a_file_on_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('name = "alpha"', 'name = "ALPHA"', "4: instance.name: 'ALPHA' is not a name"),
-        ("capital = 500", "capital = -500", "6: instance.capital: -500 is not a number above 0."),
-        ("capital = 500", "capitl = 500", "6: instance.capitl: there is no such key; did you mean capital?"),
-        ("[instance]", "[instnce]", "3: instnce: there is no such key; did you mean instance?"),
-        ("[venue]", "[venue", "10: this is not TOML"),
+        ('name = "alpha"', 'name = "ALPHA"', "5: instance.name: 'ALPHA' is not a name"),
+        ("capital = 500", "capital = -500", "7: instance.capital: -500 is not a number above 0."),
+        ("capital = 500", "capitl = 500", "7: instance.capitl: there is no such key; did you mean capital?"),
+        ("[instance]", "[instnce]", "4: instnce: there is no such key; did you mean instance?"),
+        ("[venue]", "[venue", "11: this is not TOML"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, before: str, after: str, said: str) -> None:

@@ -99,3 +99,21 @@ def test_what_is_handed_on_is_plain() -> None:
 @pytest.mark.parametrize("bad", [{"a": Decimal("nan")}, {"a": [float("inf")]}, {"a": None}, 5, ["x"]])
 def test_what_cannot_be_handed_on_is_refused(bad: object) -> None:
     assert "venue.ccxt" in refused(venue={"ccxt": bad})
+
+
+@pytest.mark.parametrize(
+    ("given", "tags"),
+    [
+        ([], ()),
+        (["majors", "slow-1"], ("majors", "slow-1")),
+        ("majors, slow", ("majors", "slow")),
+        (["a", "a"], ("a",)),
+    ],
+)
+def test_tags_are_read_as_list_or_text(given: object, tags: tuple[str, ...]) -> None:
+    assert profile(tags=given).tags == tags
+
+
+@pytest.mark.parametrize("given", [["Majors"], ["@a"], ["a b"], ["x" * 33], 3, [3]])
+def test_other_tags_are_refused(given: object) -> None:
+    assert "tag" in refused(tags=given)
