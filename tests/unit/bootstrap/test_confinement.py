@@ -98,6 +98,11 @@ def test_ports_of_the_settings_count_too(home: Home) -> None:
     assert set(policy(home, proxied).connect) == {53, 80, 443, 1080, 3128, 8099}
 
 
+def test_where_candles_come_from_else_is_reached_too(home: Home) -> None:
+    told = 'market.sources=[{venue = "kraken", ccxt = {urls = {api = {public = "http://127.0.0.1:8077"}}}}]'
+    assert {443, 8077} < set(policy(home, make_instance(home, "alpha", "venue.name=coinbase", told)).connect)
+
+
 def test_a_venue_of_others_reaches_what_everybody_does(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confinement, "venue_names", lambda: ["elsewhere", "replay", "synthetic"])
     elsewhere = make_instance(home, "alpha", "venue.name=elsewhere")

@@ -1,0 +1,67 @@
+"""The feed calls only where an operator sends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from investbot.bootstrap.feed_markets import named_only
+from investbot.bootstrap.home import Home
+from investbot.control.feed_messages import Market
+from investbot.domain.errors import ConfigError
+from investbot.domain.market import Timeframe
+from tests.integration.instance_homes import make_home, make_instance
+
+FRAME = Timeframe.parse("1m")
+OWN = {"urls": {"api": {"public": "http://127.0.0.1:8123"}}, "timeout": 2500, "rate": 0.5, "list": [1, "a"]}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = make_home(tmp_path / "fleet")
+    told = (
+        'venue.ccxt={urls = {api = {public = "http://127.0.0.1:8123"}}, timeout = 2500, rate = 0.5, list = [1, "a"]}',
+    )
+    make_instance(home, "alpha", "venue.name=binance", "venue.mode=sandbox", *told)
+    make_instance(home, "broken", "venue.name=kraken").settings.write_text("[venue")
+    make_instance(home, "odd", "venue.name=kraken").settings.write_text('venue = "kraken"')
+    make_instance(home, "gone", "venue.name=kraken").settings.write_bytes(b"\xff")
+    return home
+
+
+def made(home: Home, **market: Any) -> list[Market]:
+    asked: list[Market] = []
+
+    def make(market: Market, frame: Timeframe) -> Any:
+        assert frame == FRAME
+        asked.append(market)
+        return None
+
+    check = named_only(home, cast("Any", make))
+    for _ in range(2):
+        check(Market(**market), FRAME)
+    return asked
+
+
+def test_an_exchange_as_it_is_is_followed_for_anybody(home: Home) -> None:
+    assert len(made(home, name="kraken")) == 2
+
+
+def test_settings_of_an_instance_are_followed(home: Home) -> None:
+    assert len(made(home, name="binance", sandbox=True, settings=OWN)) == 2
+
+
+@pytest.mark.parametrize(
+    "market",
+    [
+        {"name": "binance", "sandbox": True, "settings": OWN | {"urls": {"api": {"public": "http://evil.example:9"}}}},
+        {"name": "binance", "sandbox": True, "settings": OWN | {"httpProxy": "http://evil.example:9"}},
+        {"name": "binance", "sandbox": False, "settings": OWN},
+        {"name": "bybit", "sandbox": True, "settings": OWN},
+    ],
+)
+def test_nobody_else_s_are(home: Home, market: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="so the feed does not call there"):
+        made(home, **market)
