@@ -10,12 +10,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.benches import analysis, engine, faces, latency, ledger, markets, prefix
+from scripts.benches import analysis, engine, faces, isolation, latency, ledger, markets, prefix
 
 BENCHES = {
     "engine": engine.measure,
     "ledger": ledger.measure,
     "faces": faces.measure,
+    "isolation": isolation.measure,
     "analysis": analysis.measure,
     "prefix": prefix.measure,
     "latency": latency.measure,
