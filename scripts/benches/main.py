@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.benches import analysis, engine, faces, isolation, latency, ledger, markets, prefix
+from scripts.benches import analysis, engine, faces, feed, fleet, isolation, latency, ledger, markets, prefix
 
 BENCHES = {
     "engine": engine.measure,
@@ -20,9 +21,11 @@ BENCHES = {
     "analysis": analysis.measure,
     "prefix": prefix.measure,
     "latency": latency.measure,
+    "fleet": fleet.measure,
+    "feed": feed.measure,
     "markets": markets.measure,
 }
-LONG = {"prefix", "latency"}
+LONG = {"prefix", "latency", "fleet"}
 """Many minutes: only when named."""
 
 
@@ -31,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure what the house promises about speed.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as an array")
+    parser.add_argument("--instances", type=_counts, default=fleet.SIZES, help="fleet: how many, 1,10,50,100 if unset")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in BENCHES]
     if unknown:
@@ -38,12 +42,17 @@ def main() -> int:
     rows = []
     for name in given.names or (name for name in BENCHES if name not in LONG):
         with tempfile.TemporaryDirectory(prefix="investbot-bench-") as scratch:
-            for figure in BENCHES[name](Path(scratch)):
+            measure = partial(fleet.measure, sizes=given.instances) if name == "fleet" else BENCHES[name]
+            for figure in measure(Path(scratch)):
                 print(figure.line(), flush=True)
                 rows.append(figure.row())
     if given.json is not None:
         given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _counts(said: str) -> tuple[int, ...]:
+    return tuple(sorted(int(word) for word in said.split(",")))
 
 
 if __name__ == "__main__":
