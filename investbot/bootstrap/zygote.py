@@ -26,6 +26,7 @@ MODULES = (
     "apscheduler.executors.asyncio",
     "investbot.adapters.scheduling.apscheduler",
     "investbot.adapters.storage.ledger",
+    "investbot.adapters.storage.migrations",
     "investbot.adapters.venues.ccxt.ports",
     "investbot.adapters.venues.ccxt.trading",
     "investbot.adapters.venues.ccxt.venue",
