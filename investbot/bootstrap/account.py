@@ -12,6 +12,7 @@ from typing import Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.storage.reader import SqlcipherReader
+from investbot.bootstrap import known_rights
 from investbot.bootstrap.consent import allow_live, allow_withdrawals, allows_withdrawals
 from investbot.bootstrap.home import Home, InstanceHome
 from investbot.bootstrap.live import at_venue, demand_tradeable, trading_venue, venue_keys
@@ -69,13 +70,18 @@ Ask = Callable[[str, bytes], Account]
 
 
 def ask_venue(place: Home, name: str, key: bytes, *, patience_s: float = PATIENCE_S) -> Account:
-    """Ask the venue with the instance's own keys; ConfigError, DataError, AuthFailed, VenueError, LedgerError."""
+    """Ask the venue with the instance's own keys, and keep what it says of them beside its settings.
+
+    ConfigError, DataError, AuthFailed, VenueError, LedgerError.
+    """
     folder = place.existing(name)
     config = load_instance(folder.path)
     keys = venue_keys(folder, key)
     demand_tradeable(config, keys)
     ours = _made_here(folder, key)
-    return asyncio.run(_patiently(lambda: _look(place, config, keys, ours), patience_s))
+    found = asyncio.run(_patiently(lambda: _look(place, config, keys, ours), patience_s))
+    known_rights.remember(folder, found.rights, SystemClock().now())
+    return found
 
 
 async def _patiently(look: Callable[[], Any], patience_s: float) -> Account:

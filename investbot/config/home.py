@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FLEET_FILE = "investbot.toml"
+RIGHTS_FILE = "rights.json"
+"""In the folder of an instance: what its venue last said that its key may do."""
 
 
 def find_home(option: Path | None, environ: Mapping[str, str], cwd: Path, platform_folder: Path) -> Path:

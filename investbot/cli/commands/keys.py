@@ -40,6 +40,7 @@ def set_(
 ) -> None:
     """Store API keys under ccxt's names (apiKey, secret, password, uid, privateKey, walletAddress) or keypair."""
     from investbot.adapters.storage.secrets import set_secrets
+    from investbot.bootstrap import known_rights
 
     session: Session = context.obj
     home = open_home(session)
@@ -48,6 +49,7 @@ def set_(
     session.secrets += given.values()
     with audited(home, "keys set", [name], keys=sorted(given)), unlocked(session, home) as vault:
         set_secrets(instance.ledger, vault.data_key(name), given, wall_clock())
+        known_rights.forget(instance)
     if session.output.is_json:
         session.output.value({"name": name, "set": sorted(given)})
     session.output.say(f"{name}: stored {', '.join(sorted(given))}; a restart of the instance uses them.")
@@ -109,6 +111,7 @@ def _judge(session: Session, name: str, mode: str, rights: dict[str, bool | None
 def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:
     """Overwrite and forget every API key of an instance."""
     from investbot.adapters.storage.secrets import forget_secrets
+    from investbot.bootstrap import known_rights
 
     session: Session = context.obj
     home = open_home(session)
@@ -116,6 +119,7 @@ def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:
     session.confirm(f"Forget the API keys of {name}?", yes=yes)
     with audited(home, "keys forget", [name]), unlocked(session, home) as vault:
         count = forget_secrets(instance.ledger, vault.data_key(name))
+        known_rights.forget(instance)
     if session.output.is_json:
         session.output.value({"name": name, "forgotten": count})
     session.output.say(f"{name}: forgot {count} key{'' if count == 1 else 's'}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,13 +11,13 @@ from investbot.bootstrap.home import Home
 from investbot.cli.amounts import amount, wire
 from investbot.cli.auditing import audited
 from investbot.cli.choices import Name
-from investbot.cli.fleet import open_home, supervisor, supervisor_if_up, user
+from investbot.cli.fleet import open_home, supervisor_if_up, user
 from investbot.cli.output import line
 from investbot.cli.registry import MONEY, add
 from investbot.cli.session import Session
 from investbot.cli.store import unlocked
 from investbot.cli.times import wall_clock
-from investbot.domain.errors import ConfigError
+from investbot.domain.errors import ConfigError, TryAgain
 
 
 def register(app: typer.Typer) -> None:
@@ -87,5 +87,21 @@ def size(
     home = open_home(session)
     home.existing(name)
     price = wire(amount(stop, "the stop"))
-    with supervisor(home) as client:
-        session.output.record(client.call("size", name=name, symbol=symbol, stop=price))
+    client = supervisor_if_up(home)
+    if client is None:
+        session.output.record(_size(session, home, name, symbol, price))
+        return
+    with client:
+        try:
+            told = client.call("size", name=name, symbol=symbol, stop=price)
+        except TryAgain:  # it does not run, or has not seen a candle yet
+            told = _size(session, home, name, symbol, price)
+    session.output.record(told)
+
+
+def _size(session: Session, home: Home, name: str, symbol: str, stop: str) -> dict[str, Any]:
+    """Work it out here, from the ledger and the market."""
+    from investbot.bootstrap.sizing import size_stopped
+
+    with unlocked(session, home) as vault, session.output.working("Looking at the market …"):
+        return size_stopped(home, name, vault.data_key(name), symbol, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -160,9 +161,20 @@ def test_verbs_that_need_a_supervisor_say_how_to_start_one(cli: Cli, verb: str) 
     assert "investbot up --detach" in result.err
 
 
-def test_size_close_and_top_need_one_too(cli: Cli) -> None:
-    assert cli("size", "alpha", "BTC/USDT", "--stop", "90").code == 69
+def test_a_size_is_worked_out_without_one(cli: Cli) -> None:
+    refused = cli("size", "alpha", "BTC/USDT", "--stop", "100000000")
+    assert (refused.code, "the last price, which is" in refused.err) == (64, True)
+    price = Decimal(refused.err.rpartition(" ")[2].strip().rstrip("."))
+    told = cli("size", "alpha", "BTC/USDT", "--stop", str(price * Decimal("0.992")), "--json")
+    assert told.code == 0
+    assert Decimal(told.json["price"]) == price
+    assert Decimal(told.json["quantity"]) > 0
     assert cli("size", "alpha", "BTC/USDT", "--stop", "low").code == 64
+    assert cli("size", "alpha", "BTC/USDT", "--stop", "90").code == 65
+    assert cli("size", "nope", "BTC/USDT", "--stop", "90").code == 66
+
+
+def test_close_and_top_need_one_too(cli: Cli) -> None:
     assert cli("close", "alpha", "BTC/USDT", "--yes").code == 69
     assert cli("close", "nope", "BTC/USDT", "--yes").code == 66
     assert cli("top").code == 69
