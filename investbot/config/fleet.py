@@ -33,7 +33,7 @@ home_id = "{home_id}"               # part of every order's id: never change it
 {capital}
 # hosts = ["user@host"]             # other machines whose fleets `investbot status --host` may ask
 
-[fleet.limits]                      # of all instances together, as fractions of what is allocated to them; 0 = no limit
+# [fleet.limits]                    # of all instances together, as fractions of what is allocated to them; 0 = no limit
 # max_open_risk_fraction = 0.05     # what would be lost if every stop were hit
 # max_daily_loss_fraction = 0.03    # of a UTC day; then exits only until the next
 # max_base_fraction = 0.2           # held in one base asset

@@ -29,7 +29,7 @@ LAST = ("restart", "stop", "panic", "down", "run", "remove")
 OTHERWISE = {
     "investbot up --detach --restore": {73},  # a supervisor runs already
     "investbot dash --read-only": {64},  # there is no terminal
-    "investbot close alpha BTC/USDT --yes": {75},  # there may be nothing to close
+    "investbot close alpha BTC/USDT --yes": {65, 75},  # there may be nothing to close
     "investbot flatten --all --yes --json": {75},  # alpha was flattened a moment ago: it cools down
     "investbot panic --yes --json": {75},  # the same
     "investbot size alpha BTC/USDT --stop 49500": {64, 65},  # the market may have moved away from that stop
