@@ -32,12 +32,13 @@ def candles(first: int, end: int, symbol: str = BTC) -> list[Candle]:
 class Market:
     """A market at the other end of any number of venues; `at` is its time in milliseconds.
 
-    The newest `missing` candles that closed are not to be had.
+    The newest `missing` candles that closed are not to be had; a stream begins `repeats` candles before it was asked to.
     """
 
     def __init__(self, closed: int = 1000) -> None:
         self.closed = closed
         self.missing = 0
+        self.repeats = 0
         self.opened = 0
         self.polls = 0
         self.live: list[MarketVenue] = []
@@ -84,7 +85,7 @@ class MarketVenue:
 
     async def facts(self, anchors: Mapping[str, Millis], cursor: Cursor | None) -> AsyncIterator[MarketFact]:
         market = self.market
-        numbers = {symbol: (anchors[symbol] - BEGIN) // MINUTE for symbol in self.symbols}
+        numbers = {symbol: (anchors[symbol] - BEGIN) // MINUTE - market.repeats for symbol in self.symbols}
         market.live.append(self)
         try:
             while not self.closes:

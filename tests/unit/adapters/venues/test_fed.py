@@ -169,6 +169,17 @@ async def test_a_feed_that_stays_away_is_replaced_and_taken_up_again(desk: Desk)
     assert [own.closes for own in desk.owns] == [1, 1, 1]
 
 
+async def test_what_a_source_tells_again_is_not_given_again(desk: Desk) -> None:
+    await desk.start()
+    await desk.sees(999)
+    desk.feed.go()
+    desk.market.repeats = 3
+    await desk.pass_time(2)
+    await desk.pass_time(0)
+    await desk.sees(1001)
+    assert desk.seen() == list(range(990, 1002))
+
+
 async def test_nobody_asks_before_something_is_due(desk: Desk) -> None:
     await desk.start()
     await desk.sees(999)
