@@ -32,7 +32,7 @@ def candles(first: int, end: int, symbol: str = BTC) -> list[Candle]:
 class Market:
     """A market at the other end of any number of venues; `at` is its time in milliseconds.
 
-    The newest `missing` candles that closed are not to be had; a stream begins `repeats` candles before it was asked to.
+    The newest `missing` candles that closed are not to be had; a stream begins `repeats` candles early.
     """
 
     def __init__(self, closed: int = 1000) -> None:
