@@ -103,6 +103,9 @@ class Instrument:
 
 
 def _step(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    near = value.quantize(step, rounding=rounding)  # on the step's last digit, which is enough where it is a 1
+    if not near % step:
+        return near
     return ((value / step).to_integral_value(rounding=rounding) * step).quantize(step)
 
 

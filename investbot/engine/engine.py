@@ -60,7 +60,7 @@ class Engine:
         track = self._tracks[candle.symbol]
         if track.is_news(candle):
             track.update(candle)
-            self._remember(candle)
+            self._remember(candle, candle.at)
 
     def reliving(self, *, on: bool) -> None:
         """Say that `warm` goes through the past: nothing is valued or ended by its marks, and all is protected."""
@@ -70,7 +70,7 @@ class Engine:
         """Withdraw entries that wait for a bar which never came, when `candle` is the next there is."""
         self._out = []
         last = self._tracks[candle.symbol].last
-        if last is not None and candle.opened_at > last.closed_at:
+        if last is not None and candle.opened_at > last.opened_at + last.timeframe.ms:
             self._emit_all(orders.withdrawn(self.state, candle.opened_at, "the candles have a hole", candle.symbol))
         return self._out
 
@@ -113,34 +113,35 @@ class Engine:
     # ---- candles -----------------------------------------------------------------------------------------------
 
     def _on_candle(self, candle: Candle) -> None:
-        track = self._tracks[candle.symbol]
-        if not track.is_news(candle):
+        symbol, opened_at, state = candle.symbol, candle.opened_at, self.state
+        track = self._tracks[symbol]
+        if opened_at <= track.last_opened_at:
             return
-        state, at = self.state, candle.at
+        at = opened_at + candle.timeframe.ms
         if at // DAY > state.day:
             self._roll(at)
-        if candle.symbol not in state.anchors:
-            self._emit(e.SeriesAnchored(at, candle.symbol, candle.timeframe.text, candle.opened_at))
+        if symbol not in state.anchors:
+            self._emit(e.SeriesAnchored(at, symbol, candle.timeframe.text, opened_at))
         flaw = track.update(candle)
         if flaw is not None:
-            self._emit(e.CandleFlagged(at, candle.symbol, candle.timeframe.text, candle.opened_at, flaw))
+            self._emit(e.CandleFlagged(at, symbol, candle.timeframe.text, opened_at, flaw))
         if state.paused and candle.quality is not Quality.LATE:
-            self._emit_all(operator.conclude(state, self.spec, f.DataFresh(at, candle.symbol)))
-        holding = self._remember(candle)
-        if holding is not None:
-            self._attend(holding, candle)
-        if track.ready:
-            view = track.view
+            self._emit_all(operator.conclude(state, self.spec, f.DataFresh(at, symbol)))
+        holding = self._remember(candle, at)
+        if holding is not None and holding.quantity:
+            self._attend(holding, candle, at)
+        view = track.view
+        if view.bars_seen >= track.warmup:
             view.holding = holding is not None and holding.quantity > 0
             signal = self._strategy.evaluate(view)
             if signal is not None:
                 self._on_signal(at, candle, signal, self._strategy.name)
 
-    def _remember(self, candle: Candle) -> Holding | None:
+    def _remember(self, candle: Candle, at: Millis) -> Holding | None:
         """Mark the symbol to the close and widen the extremes of what is held in it."""
         state = self.state
         state.marks[candle.symbol] = candle.close
-        state.last_candle_at = candle.at
+        state.last_candle_at = at
         if not state.holdings:
             return None
         holding = state.holding_of(candle.symbol)
@@ -149,11 +150,9 @@ class Engine:
             holding.low = min(holding.low, candle.low)
         return holding
 
-    def _attend(self, holding: Holding, candle: Candle) -> None:
+    def _attend(self, holding: Holding, candle: Candle, at: Millis) -> None:
         """Look after an open position at the close of its candle."""
-        if not holding.quantity:
-            return
-        at, plan = candle.at, holding.plan
+        plan = holding.plan
         if holding.stop_refused or not (self.spec.targets_rest and self.spec.stops_rest):
             self._on_price(holding, candle.close, at)
         again = holding.stop_refused or bool(holding.closing)

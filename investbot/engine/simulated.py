@@ -28,12 +28,15 @@ class SimulatedMarket:
     def step(self, candle: Candle) -> list[Event]:
         """Match resting orders at the open, then within the bar, then let the engine decide at the close."""
         events: list[Event] = []
-        if self._engine.state.orders and self._engine.is_news(candle):
-            self._route(self._engine.miss(candle), events)
-        if self._engine.state.orders and self._book.touched(candle) and self._engine.is_news(candle):
-            self._take(self._book.open(candle), events)
-            self._take(self._book.within(candle), events)
-        decided = self._engine.handle(candle)
+        engine = self._engine
+        if engine.state.orders and engine.is_news(candle):
+            missed = engine.miss(candle)
+            if missed:
+                self._route(missed, events)
+            if self._book.touched(candle):
+                self._take(self._book.open(candle), events)
+                self._take(self._book.within(candle), events)
+        decided = engine.handle(candle)
         if decided:
             self._route(decided, events)
         return events

@@ -15,15 +15,17 @@ from investbot.strategies.series import Series
 class Track:
     """Follows one symbol candle by candle; `view` is what the strategy sees."""
 
-    __slots__ = ("_atr", "_atr_now", "_filter", "_series", "_warmup", "last", "last_opened_at", "quality", "view")
+    __slots__ = ("_advance", "_atr", "_atr_now", "_review", "last", "last_opened_at", "quality", "view", "warmup")
 
     def __init__(self, spec: EngineSpec, strategy: Strategy, symbol: str) -> None:
-        self._series = Series.of(strategy, symbol, spec.timeframe, spec.confirm_timeframe)
-        self._filter = OutlierFilter()
-        self._warmup = strategy.warmup
+        series = Series.of(strategy, symbol, spec.timeframe, spec.confirm_timeframe)
+        self._advance = series.update
+        self._review = OutlierFilter().review
+        self.warmup = strategy.warmup
+        """Bars the strategy has to see before it is asked; `view.bars_seen` counts them."""
         self._atr = Atr(14).stream() if spec.exits.stop_atr is not None else None
         self._atr_now = nan
-        self.view: MarketView = self._series.view
+        self.view: MarketView = series.view
         self.last: Candle | None = None
         self.last_opened_at: Millis = -1
         self.quality = Quality.GOOD
@@ -32,19 +34,14 @@ class Track:
         """Tell whether `candle` is later than all seen before; repeats and stragglers are not."""
         return candle.opened_at > self.last_opened_at
 
-    @property
-    def ready(self) -> bool:
-        """Whether the strategy has seen as many bars as it needs."""
-        return self.view.bars_seen >= self._warmup
-
     def update(self, candle: Candle) -> str | None:
         """Take a candle in; say what is wrong with it, if anything."""
         self.last = candle
         self.last_opened_at = candle.opened_at
-        self._series.update(candle)
+        self._advance(candle)
         if self._atr is not None:
             self._atr_now = self._atr.update(candle.bar, candle.at)
-        flaw = self._filter.review(candle.bar)
+        flaw = self._review(candle.bar)
         self.quality = candle.quality if flaw is None else Quality.FLAGGED
         return flaw
 

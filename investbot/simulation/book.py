@@ -26,6 +26,7 @@ from investbot.domain.rules import ZERO, CostRules
 from investbot.simulation import pricing
 
 Happening = Fill | OrderReport
+_NEVER = Decimal("Infinity")
 
 
 class FillPolicy(StrEnum):
@@ -70,6 +71,8 @@ class Book:
         self._within = (_Kind.STOP, _Kind.LIMIT) if policy is FillPolicy.STOP_FIRST else (_Kind.LIMIT, _Kind.STOP)
         self._open: dict[str, _Resting] = {}
         self._held: dict[str, Decimal] = {}
+        self._reach: dict[str, tuple[Decimal, Decimal]] = {}
+        """From which price a rise, down to which a fall executes anything of a symbol; kept until orders change."""
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -84,9 +87,11 @@ class Book:
         """Start from the open orders with their filled quantities, and what each plan holds (base)."""
         self._open = {order.order_id: _resting(order, filled) for order, filled in orders}
         self._held = {plan_id: quantity for plan_id, quantity in held.items() if quantity > 0}
+        self._reach.clear()
 
     def submit(self, order: Order) -> list[Happening]:
         """Take an order in, or refuse it; an order that replaces another takes its place at once."""
+        self._reach.clear()
         reason = self._refusal(order)
         if reason is not None:
             return [OrderReport(order.placed_at, order.order_id, OrderState.REJECTED, reason=reason)]
@@ -99,25 +104,34 @@ class Book:
 
     def cancel(self, order_id: str, at: Millis) -> list[Happening]:
         """Withdraw an order; nothing happens when it is no longer open."""
+        self._reach.clear()
         if self._open.pop(order_id, None) is None:
             return []
         return [_report(order_id, at, OrderState.CANCELLED, "cancelled")]
 
     def touched(self, candle: Candle) -> bool:
         """Tell in one glance whether `candle` can execute anything; most candles cannot."""
+        reach = self._reach.get(candle.symbol)
+        if reach is None:
+            reach = self._reach[candle.symbol] = self._reach_of(candle.symbol)
+        return candle.high >= reach[0] or candle.low <= reach[1]
+
+    def _reach_of(self, symbol: str) -> tuple[Decimal, Decimal]:
+        rise, fall = _NEVER, -_NEVER
         for resting in self._open.values():
-            order = resting.order
-            if order.symbol != candle.symbol:
+            if resting.order.symbol != symbol:
                 continue
             if resting.kind is _Kind.OPEN:
-                return True
-            rising = (resting.kind is _Kind.STOP) is (order.side is Side.BUY)
-            if (candle.high >= resting.level) if rising else (candle.low <= resting.level):
-                return True
-        return False
+                return -_NEVER, _NEVER
+            if (resting.kind is _Kind.STOP) is (resting.order.side is Side.BUY):
+                rise = min(rise, resting.level)
+            else:
+                fall = max(fall, resting.level)
+        return rise, fall
 
     def open(self, candle: Candle) -> list[Happening]:
         """Execute what the open of `candle` decides: market orders, then gapped stops, then crossed limits."""
+        self._reach.clear()
         happened: list[Happening] = []
         if not self._open:
             return happened
@@ -134,6 +148,7 @@ class Book:
 
     def within(self, candle: Candle) -> list[Happening]:
         """Execute what the bar's low and high reach: stops before limits, or as the fill policy says."""
+        self._reach.clear()
         happened: list[Happening] = []
         if not self._open:
             return happened
@@ -149,6 +164,7 @@ class Book:
 
     def now(self, symbol: str, price: Decimal, at: Millis) -> list[Happening]:
         """Execute the market orders of `symbol` at once and whole, at `price` worse by slippage."""
+        self._reach.clear()
         happened: list[Happening] = []
         for resting in list(self._open.values()):
             order = resting.order

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from investbot.domain.market import MINUTE, Instrument
-from investbot.domain.order import Order, OrderState, Role
+from investbot.domain.order import Order, OrderState, Role, Side
 from investbot.simulation import Book, FillPolicy
 from tests.unit.simulation.builders import (
     COSTS,
@@ -411,3 +411,66 @@ def test_a_market_order_is_always_touched() -> None:
     book = holding(Book(COSTS, INSTRUMENTS))
     book.submit(order(Role.EXIT, number=2))
     assert book.touched(flat(3, "100"))
+
+
+# ---- the glance ----------------------------------------------------------------------------------------------------
+
+
+def bars() -> list[tuple[str, str]]:
+    """High and low of bars at, just inside and beyond each level used here."""
+    return [(high, low) for high in ("101.99", "102", "103") for low in ("98.99", "99", "99.01")]
+
+
+def reached(book: Book, minute: int = 3) -> list[bool]:
+    """What the glance says, held against every open order one by one."""
+    said = []
+    for high, low in bars():
+        bar = candle(minute, "100", high, low, "100")
+        said.append(book.touched(bar))
+        slow = any(
+            resting.kind.name == "OPEN"
+            or (
+                bar.high >= resting.level
+                if (resting.kind.name == "STOP") is (resting.order.side is Side.BUY)
+                else bar.low <= resting.level
+            )
+            for resting in book._open.values()
+        )
+        assert said[-1] is slow
+    return said
+
+
+def test_the_glance_follows_every_change_of_the_orders() -> None:
+    book = with_exits()
+    both = reached(book)
+    assert both == [low != "99.01" or high != "101.99" for high, low in bars()]
+    book.cancel("1-target-1", MINUTE)
+    assert reached(book) == [low != "99.01" for _, low in bars()]
+    book.submit(order(Role.TARGET, price="102", number=2))
+    assert reached(book) == both
+    book.submit(order(Role.STOP, stop="98.5", number=2, replaces="1-stop-1"))
+    assert reached(book) == [high != "101.99" for high, _ in bars()]
+    book.open(flat(4, "103"))
+    assert reached(book, 5) == [False] * 9
+    book.restore([(order(Role.STOP, stop="99"), D(0))], {"1": D(1)})
+    assert reached(book) == [low != "99.01" for _, low in bars()]
+    book.within(candle(4, "100", "100", "98", "99"))
+    assert reached(book, 5) == [False] * 9
+
+
+def test_the_glance_sees_what_waits_for_an_open_and_no_other_symbol() -> None:
+    book = holding(Book(COSTS, INSTRUMENTS))
+    book.submit(order(Role.EXIT))
+    assert reached(book) == [True] * 9
+    assert not book.touched(flat(3, "100", symbol="ETH/USDT"))
+    book.now("BTC/USDT", D(100), 3 * MINUTE)
+    assert reached(book) == [False] * 9
+
+
+def test_a_stop_that_has_gone_off_waits_for_the_next_open() -> None:
+    costs = replace(COSTS, bar_share=D("0.1"))
+    book = holding(Book(costs, INSTRUMENTS), "10")
+    book.submit(order(Role.STOP, "10", stop="99"))
+    assert not book.touched(flat(3, "100"))
+    book.within(candle(3, "100", "100", "98", "99", volume=10.0))
+    assert book.touched(flat(4, "100"))
