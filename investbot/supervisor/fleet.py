@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ LOG = logging.getLogger(__name__)
 CALL_S = 3.0
 """Seconds that a process which holds an instance's lock has to dial a new supervisor."""
 _LOOKS = 30
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Fleet:
@@ -40,6 +43,8 @@ class Fleet:
         self._remembered: dict[str, Remembered] = {}
         self._saving = asyncio.Lock()
         self._dirty = asyncio.Event()
+        self._is_open = False
+        self._clerk = ThreadPoolExecutor(1, "journal")
         self._tasks: list[asyncio.Task[None]] = []
 
     async def recall(self) -> None:
@@ -55,7 +60,7 @@ class Fleet:
         `investbot run`, has a moment to dial.
         """
         ticking = count_silence(self.tools.now, self.keepers.values)
-        self._tasks = [asyncio.create_task(ticking), asyncio.create_task(self._write())]
+        self._tasks = [asyncio.create_task(ticking)]
         lost = [keeper for keeper in list(self.keepers.values()) if not await self._adopted(keeper)]
         await asyncio.gather(*(self.called(keeper.name) for keeper in lost))
         for keeper in lost:
@@ -63,17 +68,23 @@ class Fleet:
             if keeper.process is not None or keeper.life.alive:
                 continue
             if before.wanted:
-                keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
+                if not await keeper.ended_unseen(before.pid, before.start_time):
+                    keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
             elif restore and before.restore:
                 keeper.tell(lc.StartAsked())
+        self._is_open = True  # until here nothing may be written: it would forget processes not yet looked for
+        self._changed()
         await self.save()
+        self._tasks.append(asyncio.create_task(self._write()))
 
     async def close(self) -> None:
         """Write the last word and let the processes be."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._changed()
         await self.save()
+        await asyncio.to_thread(self._clerk.shutdown)
         for keeper in self.keepers.values():
             keeper.let_go()
 
@@ -124,8 +135,10 @@ class Fleet:
 
     async def save(self) -> None:
         """Write what there is to remember and see it on the disk; a full disk is logged and survived."""
-        self._dirty.clear()
         async with self._saving:
+            if not self._is_open or not self._dirty.is_set():
+                return  # whoever saved meanwhile has taken it along
+            self._dirty.clear()
             now = self.tools.now()
             for name, keeper in self.keepers.items():
                 process = keeper.process
@@ -149,6 +162,7 @@ class Fleet:
     def remember(self, name: str, **what: bool) -> None:
         """Note `restore` of an instance, for the next `save`."""
         self._remembered[name] = replace(self._remembered.get(name, Remembered()), **what)  # type: ignore[arg-type]
+        self._changed()
 
     def recalls(self, name: str) -> Remembered:
         """Tell what is remembered of an instance."""
@@ -158,9 +172,10 @@ class Fleet:
         """Write the journal, once more when a full disk could be relieved."""
         for last in (False, True):
             try:
-                await asyncio.to_thread(self._journal.write, remembered)
+                # One thread, so that a write which nobody waits for any more is over before the next one begins.
+                await asyncio.get_running_loop().run_in_executor(self._clerk, self._journal.write, remembered)
             except OSError as error:
-                if last or not await self.tools.relieve():
+                if last or error.errno not in _FULL or not await self.tools.relieve():
                     LOG.error("journal_lost", extra={"fields": {"error": str(error)}})
                     return
             else:

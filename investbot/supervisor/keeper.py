@@ -62,6 +62,15 @@ class Tools:
         return self.bench.patience
 
 
+@dataclass(frozen=True, slots=True)
+class _LastWord:
+    """What an instance wrote at its end; `finished` when there is nothing more to do."""
+
+    code: int
+    message: str | None
+    finished: bool
+
+
 class Keeper(ProcessKeeper):
     """Owns the process of one instance."""
 
@@ -120,14 +129,29 @@ class Keeper(ProcessKeeper):
         with contextlib.suppress(InvestBotError):
             await self._tools.hub.ask(self.name, InstanceRequest(action="stop"), self._tools.patience.stop_s)
 
+    async def ended_unseen(self, pid: int | None, began: int | None) -> bool:
+        """Take in how a process ended that nobody watched, if it says; a stop that nobody here asked for is none."""
+        if pid is None or began is None:
+            return False
+        word = await asyncio.to_thread(self._last_word, pid, began)
+        if word is None or not (word.code or word.finished):
+            return False
+        self.tell(lc.Adopted())
+        self.tell(lc.Exited(word.code, word.message, self._bench.chance()))
+        return True
+
     def _testament(self, process: Process) -> tuple[int | None, str | None]:
-        """Read its exit.json; nothing from what another process wrote, be it one that had the same pid before."""
+        word = self._last_word(process.pid, process.start_time)
+        return (None, None) if word is None else (word.code, word.message)
+
+    def _last_word(self, pid: int, began: int) -> _LastWord | None:
+        """Read exit.json; nothing from what another process wrote, be it one that had the same pid before."""
         try:
             body = json.loads((self.folder / "exit.json").read_bytes())
-            code, message = body["code"], body.get("message")
-            writer = (body["pid"], body.get("start_time") or process.start_time)
+            code, message, finished = body["code"], body.get("message"), body.get("finished")
+            writer = (body["pid"], body.get("start_time") or began)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None, None
-        if writer != (process.pid, process.start_time):
-            return None, None
-        return code if isinstance(code, int) else None, str(message) if message else None
+            return None
+        if writer != (pid, began) or not isinstance(code, int):
+            return None
+        return _LastWord(code, str(message) if message else None, finished=finished is True)

@@ -43,6 +43,7 @@ class Running:
         async def one(name: str) -> Line:
             line = await self._stop(name)
             self._fleet.remember(name, restore=False)
+            await self._fleet.save()
             return line
 
         return await each(names, one)
@@ -104,6 +105,7 @@ class Running:
         patience = self._fleet.tools.patience
         moving = {InstanceState.STARTING, InstanceState.STOPPING}
         await keeper.until(lambda life: life.state not in moving, patience.start_s + patience.stop_s + _MARGIN_S)
+        await self._fleet.save()
         life = keeper.life
         match life.state:
             case InstanceState.RUNNING:

@@ -85,7 +85,7 @@ class Child:
             age = loop.time() - began
             if "exit" in self.behave and age >= self.behave.get("after_s", 0):
                 await link.flush()
-                return self.end(self.behave["exit"], self.behave.get("message"))
+                return self.end(self.behave["exit"], self.behave.get("message"), finished=True)
             if age >= self.behave.get("hang_after_s", 1e9):
                 time.sleep(600)  # noqa: ASYNC251 - the hung loop
             if not self.behave.get("silent"):
@@ -96,9 +96,11 @@ class Child:
         await asyncio.gather(talking, return_exceptions=True)
         return self.end(0, None)
 
-    def end(self, code: int, message: str | None) -> int:
+    def end(self, code: int, message: str | None, *, finished: bool = False) -> int:
         if message is not None or code == 0:
-            (self.folder / "exit.json").write_text(json.dumps({"code": code, "message": message, "pid": os.getpid()}))
+            (self.folder / "exit.json").write_text(
+                json.dumps({"code": code, "message": message, "finished": finished, "pid": os.getpid()})
+            )
         return int(code)
 
 

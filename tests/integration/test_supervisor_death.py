@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,48 @@ async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home
         await ready(home)
         await eventually(lambda: row_of(home, "alpha")["state"] == "RUNNING" and len(pids(home, "alpha")) == 2)
         assert not alive(pids(home, "alpha")[0])
+
+
+async def test_how_an_instance_ended_while_nobody_watched_counts(home: Path) -> None:
+    """Work that is done is done, what an operator must cure is parked, a crash is a failure, a kill is started anew."""
+    make_instance(home, "alpha", {"exit": 0, "after_s": 1.0})
+    make_instance(home, "beta", {"exit": 78, "after_s": 1.0, "message": "Edit it."})
+    make_instance(home, "gamma", {"exit": 70, "after_s": 1.0, "times": 1, "message": "Broken."})
+    make_instance(home, "delta")
+    make_instance(home, "epsilon")
+    names = ["alpha", "beta", "gamma", "delta", "epsilon"]
+    with daemon(home) as process:
+        await ready(home)
+        ask(home, "start", names=names)
+        process.kill()
+        process.wait()
+    os.kill(pids(home, "delta")[0], signal.SIGKILL)
+    os.kill(pids(home, "epsilon")[0], signal.SIGTERM)
+    await eventually(lambda: not any(alive(pids(home, name)[0]) for name in names))
+    with daemon(home):
+        await ready(home)
+        for name, state, starts, failures in (
+            ("alpha", "EXITED", 1, 0),
+            ("beta", "FATAL", 1, 0),
+            ("gamma", "RUNNING", 2, 1),
+            ("delta", "RUNNING", 2, 0),
+            ("epsilon", "RUNNING", 2, 0),
+        ):
+            row = await eventually(partial(row_in, home, name, state))
+            assert (len(pids(home, name)), row["restarts"]) == (starts, starts - 1), name
+            await eventually(partial(has_failed, home, name, failures))
+        assert row_of(home, "beta")["error"] == "Edit it."
+
+
+def has_failed(home: Path, name: str, times: int) -> bool:
+    """Tell whether the supervisor remembers so many failures, once it has written what it knows."""
+    kept = json.loads((home / "run" / "supervisor.json").read_text())["instances"][name]
+    return kept["state"] != "STARTING" and len(kept["failure_ages_s"]) == times
+
+
+def row_in(home: Path, name: str, state: str) -> dict[str, Any] | None:
+    row = row_of(home, name)
+    return row if row["state"] == state else None
 
 
 async def test_what_was_stopped_by_hand_stays_stopped_when_the_supervisor_is_killed(home: Path) -> None:
@@ -371,8 +414,11 @@ async def test_a_full_disk_stops_nobody(home: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("investbot.supervisor.journal.Journal.write", full)
-    monkeypatch.setattr("investbot.supervisor.audit.AuditLog.append", full)
     async with supervising(home) as (_, call):
+        ballast = home / "run" / "ballast"
+        assert ballast.exists()
+        monkeypatch.setattr("investbot.supervisor.journal.Journal.write", full)
+        monkeypatch.setattr("investbot.supervisor.audit.AuditLog.append", full)
         assert (await call("start", names=["alpha"]))[0]["ok"]
         assert (await call("stop", names=["alpha"]))[0]["ok"]
+        assert not ballast.exists()
