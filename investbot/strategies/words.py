@@ -7,4 +7,5 @@ from decimal import Decimal
 
 def plain(number: float) -> str:
     """Write a number with seven significant digits and never an exponent (memecoins trade at 0.00001)."""
-    return format(Decimal(f"{number:.7g}"), "f")
+    text = f"{number:.7g}"
+    return format(Decimal(text), "f") if "e" in text or "n" in text else text

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from investbot.strategies.words import plain
 
@@ -13,3 +17,8 @@ from investbot.strategies.words import plain
 )
 def test_seven_digits_and_no_exponent(number: float, text: str) -> None:
     assert plain(number) == text
+
+
+@given(st.floats())
+def test_it_is_what_the_decimal_says(number: float) -> None:
+    assert plain(number) == format(Decimal(f"{number:.7g}"), "f")
