@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -47,7 +49,7 @@ class Spawning:
     def __init__(self, home: Path, source: str) -> None:
         (home / "child.py").write_text(source)
         self.plain = PlainSpawner(home, (str(home / "child.py"),))
-        self.pause_s = 0.0
+        self.pause_s = self.linger_s = 0.0
         self.error: Exception | None = None
         self.made = 0
 
@@ -56,7 +58,9 @@ class Spawning:
         time.sleep(self.pause_s)
         if self.error is not None:
             raise self.error
-        return self.plain.spawn(name, data_key)
+        process = self.plain.spawn(name, data_key)
+        time.sleep(self.linger_s)
+        return process
 
 
 Make = Callable[..., tuple[Keeper, Spawning, Outside]]
@@ -133,6 +137,32 @@ async def test_a_stop_while_the_process_is_being_made_reaches_it(make: Make) -> 
     assert keeper.process is None
     life = await reaches(keeper, State.STOPPED)
     assert (spawner.made, life.error) == (1, None)
+
+
+async def test_a_deaf_process_that_took_long_to_make_is_killed_all_the_same(make: Make, tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
+    keeper, spawner, _ = make(deaf)
+    spawner.linger_s = 1.5
+    keeper.tell(lc.StartAsked())
+    async with asyncio.timeout(10):
+        while not (tmp_path / "deaf").exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+    keeper.tell(lc.StopAsked())
+    life = await reaches(keeper, State.STOPPED)
+    assert life.exit_code == -9
+
+
+async def test_the_silence_of_one_process_is_not_the_next_ones(make: Make) -> None:
+    keeper, _, _ = make()
+    keeper.tell(lc.StartAsked())
+    await keeper.spawned()
+    keeper.tick(0.9)
+    assert keeper.process is not None
+    os.kill(keeper.process.pid, signal.SIGKILL)
+    assert await keeper.until(lambda life: life.restarts == 1, 10)
+    await keeper.spawned()
+    keeper.tick(0.9)
+    assert not keeper.life.hung
 
 
 async def test_a_process_that_never_says_hello_is_given_up(make: Make) -> None:
