@@ -335,7 +335,7 @@ def cut_another_s_limits() -> None:
 
 @attack
 def slow_another_down() -> None:
-    os.setpriority(os.PRIO_PROCESS, PID, 5)
+    os.setpriority(os.PRIO_PROCESS, PID, 19)
 
 
 @attack
