@@ -33,6 +33,8 @@ from investbot.ports.venue import Venue
 _LOG = logging.getLogger("investbot.feed")
 _WORD_S = 5.0
 """Seconds between two words to whoever started this process."""
+ALONE_S = 60.0
+"""Seconds without a subscriber after which a feed that was left behind ends."""
 _FAR = 10**9 * SECOND
 """No stream is stale here: whoever trades on it judges that."""
 
@@ -112,7 +114,7 @@ async def _serve(place: Home, fleet: FleetConfig, clock: Clock, ready_fd: int | 
     for pull in fleet.feed.pulls:
         feed.keep(Market(name=pull.venue), pull.symbol, pull.timeframe)
     stopping = asyncio.create_task(stop.wait())
-    speaking = asyncio.create_task(_speak(ready_fd))
+    speaking = asyncio.create_task(_speak(ready_fd, feed, stop))
     try:
         await server.open()
         _LOG.info("feed_ready", extra={"fields": {"pid": os.getpid(), "pulls": len(fleet.feed.pulls)}})
@@ -127,8 +129,8 @@ async def _serve(place: Home, fleet: FleetConfig, clock: Clock, ready_fd: int | 
         _LOG.info("feed_down")
 
 
-async def _speak(ready_fd: int | None) -> None:
-    """Say every few seconds that the loop runs; nobody may be listening any more."""
+async def _speak(ready_fd: int | None, feed: Feed, stop: asyncio.Event) -> None:
+    """Say every few seconds that the loop runs. A feed whose supervisor has gone ends once nobody needs it."""
     if ready_fd is None:
         return
     os.set_blocking(ready_fd, False)
@@ -141,6 +143,10 @@ async def _speak(ready_fd: int | None) -> None:
         _LOG.warning("nobody_listens")
     finally:
         os.close(ready_fd)
+    while feed.idle_s < ALONE_S:  # noqa: ASYNC110 - there is no event for nobody
+        await asyncio.sleep(_WORD_S)
+    _LOG.info("nobody_left")
+    stop.set()
 
 
 @contextlib.contextmanager

@@ -88,8 +88,13 @@ class Feed:
         self._jitter = jitter
         self._followed: dict[Key, Followed] = {}
         self._numbers = 0
-        self._beaten = monotonic()
+        self._beaten = self._busy = monotonic()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def idle_s(self) -> float:
+        """Tell for how many seconds there has been no subscriber."""
+        return self._monotonic() - self._busy
 
     async def subscribe(self, subscriber: Subscriber, args: SubscribeArgs) -> dict[str, Any]:
         """Let a subscriber hear of some streams from now on; give where each stands.
@@ -209,6 +214,7 @@ class Feed:
         for each in self._followed.values():
             stream, follower = each.stream, each.follower
             if stream.subscribers:
+                self._busy = self._beaten
                 line = {"beat": [stream.number, stream.seq, *follower.clock(), follower.trouble]}
                 stream.tell(codec.encode(line))
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from investbot.adapters.clock import SystemClock
 from investbot.adapters.history.candle_cache import CandleCache
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.adapters.venues.fed import FedVenue
+from investbot.bootstrap import feed as process
 from investbot.bootstrap.feed import kept_to, market_venue, run_feed
 from investbot.bootstrap.venues import make_venue, market_place
 from investbot.config.layers import from_assignments
@@ -15,6 +18,7 @@ from investbot.config.profile import Profile
 from investbot.control.feed_messages import Market
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import MINUTE, Timeframe
+from investbot.feed.feed import Feed
 
 ONE = Timeframe.parse("1m")
 BEGIN = 1_700_000_040_000
@@ -59,3 +63,25 @@ def test_without_a_home_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no home"):
         run_feed(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_feed_that_was_left_behind_ends_once_nobody_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_WORD_S", 0.01)
+    monkeypatch.setattr(process, "ALONE_S", 5.0)
+    seconds = 0.0
+    feed, stop = Feed(market_venue(SystemClock(), Path()), lambda: seconds), asyncio.Event()
+    reading, writing = os.pipe()
+    speaking = asyncio.create_task(process._speak(writing, feed, stop))
+    assert await asyncio.to_thread(os.read, reading, 2) == b"\n"
+    seconds = 100.0
+    await asyncio.sleep(0.05)
+    assert not stop.is_set()
+    seconds = 0.0
+    os.close(reading)
+    await asyncio.sleep(0.05)
+    assert not stop.is_set()
+    seconds = 100.0
+    async with asyncio.timeout(20):
+        await speaking
+    assert stop.is_set()
+    await process._speak(None, feed, stop)

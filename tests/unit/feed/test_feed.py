@@ -211,6 +211,18 @@ async def test_a_stream_that_nobody_wants_ends_after_its_grace(stage: Stage) -> 
     await until(lambda: stage.feed.state() == [] and not stage.market().live)
 
 
+async def test_it_knows_for_how_long_nobody_has_listened(stage: Stage) -> None:
+    stage.feed.keep(PLAIN, BTC, ONE)
+    stage.seconds += 100
+    assert stage.feed.idle_s >= 100
+    ear = Ear()
+    await stage.subscribe(ear)
+    await until(lambda: stage.feed.idle_s < 50)
+    stage.feed.leave(ear)
+    stage.seconds += 100
+    assert stage.feed.idle_s >= 100
+
+
 async def test_who_comes_back_in_time_finds_his_stream(stage: Stage) -> None:
     ear = Ear()
     first = (await stage.subscribe(ear))["streams"][0]
