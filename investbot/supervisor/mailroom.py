@@ -16,7 +16,7 @@ from investbot.domain.events import PositionOpened
 from investbot.domain.market import DAY, Millis
 from investbot.domain.states import InstanceState
 from investbot.ports.ledger import Recorded
-from investbot.ports.notifier import Kind, Notice
+from investbot.ports.notifier import Kind, Notice, Weight
 from investbot.supervisor import life_notices as lives
 from investbot.supervisor import notices, summaries
 from investbot.supervisor.entry_notice import AROUND, BEFORE
@@ -92,9 +92,10 @@ class Mailroom:
         if not self._is_routed(move.name):
             return
         try:
-            subject = self._news.subject(move.name)
-        except InvestBotError:  # its settings are broken, which is what the move may be about
-            subject = notices.Subject(move.name, "", frozenset({Kind.LIFECYCLE}))
+            subject = self._subject(move.name)
+        except UnknownInstance:
+            self._companion(move)
+            return
         before = self.outbox.told(move.name)
         notice = lives.of_life(move.name, subject.mode, move.life, move.told(), before, move.at)
         if notice is not None:
@@ -177,11 +178,22 @@ class Mailroom:
             found |= {each.seq: each for each in self._news.events(name, max(0, seq - BEFORE), AROUND, BEFORE + 50)}
         return [found[seq] for seq in sorted(found)]
 
-    def _ended_unseen(self, move: Move, now: Millis) -> None:
+    def _subject(self, name: str) -> notices.Subject:
         try:
-            subject = self._news.subject(move.name)
-        except InvestBotError:
-            subject = notices.Subject(move.name, "", frozenset({Kind.LIFECYCLE}))
+            return self._news.subject(name)
+        except UnknownInstance:
+            raise
+        except InvestBotError:  # its settings are broken, which may be what there is to tell
+            return notices.Subject(name, "", frozenset({Kind.LIFECYCLE}))
+
+    def _companion(self, move: Move) -> None:
+        """Tell of a process that serves all instances, such as the feed, only when it fails."""
+        notice = lives.of_life(move.name, "", move.life, move.told(), None, move.at)
+        if notice is not None and notice.weight is not Weight.LIGHT:
+            self._fleet(replace(notice, name="", text=move.life.error or ""), move.at)
+
+    def _ended_unseen(self, move: Move, now: Millis) -> None:
+        subject = self._subject(move.name)
         notice = lives.ended_unseen(move.name, subject.mode, now, again=move.life.wanted)
         told = [notice] if notices.chosen(notice, subject.kinds) else []
         state = InstanceState.BACKOFF if move.life.wanted else InstanceState.STOPPED

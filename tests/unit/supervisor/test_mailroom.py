@@ -176,6 +176,17 @@ def test_a_move_of_one_whose_settings_are_broken_is_told(path: Path, news: Memor
     assert titles(room) == ["alpha is parked (FATAL)"]
 
 
+def test_of_a_companion_only_failures_are_told(path: Path, news: MemoryNews) -> None:
+    room = begin(path, news)
+    for life in (Life(S.RUNNING), Life(S.STOPPED), Life(S.STARTING)):
+        room.moved(Move("feed", life, None, NOON))
+    assert titles(room) == []
+    room.moved(Move("feed", Life(S.BACKOFF, error="A bug."), None, NOON))
+    ((_, notice),) = room.outbox.due(NOON, lambda _: True)
+    assert (notice.title, notice.text, notice.name) == ("feed crashed", "A bug.", "")
+    assert room.outbox.told("feed") is None
+
+
 def test_a_move_nobody_chose_is_remembered_all_the_same(path: Path, news: MemoryNews) -> None:
     news.kinds = frozenset({Kind.TRADES})
     room = begin(path, news)
