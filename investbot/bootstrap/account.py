@@ -103,7 +103,8 @@ async def _patiently(look: Callable[[], Any], patience_s: float) -> Account:
 
 async def _look(place: Home, config: InstanceConfig, keys: Mapping[str, str], ours: set[str]) -> Account:
     clock = SystemClock()
-    candles, trading = make_venue(config, clock, market=place.market), trading_venue(config, keys, place, clock)
+    candles = make_venue(config, clock, market=place.market, keys=keys)
+    trading = trading_venue(config, keys, place, clock)
     try:
         instruments = await candles.open(config.market.symbols)
         await trading.connect(instruments)

@@ -236,7 +236,11 @@ def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine
     from investbot.config.fleet import load_fleet
 
     home = site.place.path
-    candles = make_venue(config, site.clock, home if load_fleet(home).feed.enabled else None, site.place.market)
+    keys = venue_keys(site.folder, site.key) if at_venue(config) else {}
+    for value in keys.values():
+        site.redactor.add(value)
+    fed_by = home if load_fleet(home).feed.enabled else None
+    candles = make_venue(config, site.clock, fed_by, site.place.market, keys)
     if not at_venue(config):
         from investbot.engine.simulated import SimulatedMarket
         from investbot.simulation.book import Book
@@ -245,9 +249,6 @@ def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine
         return candles, lambda engine: SimulatedMarket(engine, Book(engine.spec.costs, engine.spec.instruments))
     from investbot.instance.live import LiveMarket
 
-    keys = venue_keys(site.folder, site.key)
-    for value in keys.values():
-        site.redactor.add(value)
     trading = trading_venue(config, keys, site.place, site.clock)
     demand_allowed(config, site.folder, site.key)
     venue = WatchedVenue(candles, trading.health)

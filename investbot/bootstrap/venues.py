@@ -36,13 +36,17 @@ def is_brought(name: str) -> bool:
 
 
 def make_venue(
-    profile: Profile, clock: Clock | None = None, fed_by: Path | None = None, market: Path | None = None
+    profile: Profile,
+    clock: Clock | None = None,
+    fed_by: Path | None = None,
+    market: Path | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> Venue:
     """Build the venue a profile names, unopened: a registered one, or else an exchange of ccxt (by its id there).
 
     An exchange's candles come from the feed of the home `fed_by` while there is one, unless there are other sources to
-    fall back on; `market` is the home's market cache, where there is a home. An exchange that there is not is a
-    ConfigError when the venue is opened.
+    fall back on; `market` is the home's market cache, where there is a home; `keys` are for an exchange that tells
+    nobody else. An exchange that there is not is a ConfigError when the venue is opened.
     """
     match profile.venue.name:
         case "replay":
@@ -55,8 +59,9 @@ def make_venue(
                 venue: Venue = found[0].load()(profile)
                 return venue
             clock = clock or SystemClock()
-            own = partial(_exchange, profile, clock, market)
-            return own() if fed_by is None or profile.market.sources else _fed(profile, clock, fed_by, own)
+            own = partial(_exchange, profile, clock, market, keys)
+            alone = bool(profile.market.sources) or _tells_holders_only(profile)
+            return own() if fed_by is None or alone else _fed(profile, clock, fed_by, own)
 
 
 def _rules(profile: Profile) -> InstrumentRules:
@@ -99,7 +104,13 @@ def _synthetic(profile: Profile) -> Venue:
     )
 
 
-def _exchange(profile: Profile, clock: Clock, market: Path | None) -> Venue:
+def _tells_holders_only(profile: Profile) -> bool:
+    from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operator
+
+    return oddities(profile.venue.name, **told_by_operator(profile.venue.ccxt)).candle_keys
+
+
+def _exchange(profile: Profile, clock: Clock, market: Path | None, keys: Mapping[str, str] | None) -> Venue:
     from investbot.adapters.history.candle_cache import CandleCache
     from investbot.adapters.venues.ccxt.venue import CcxtVenue
 
@@ -114,6 +125,7 @@ def _exchange(profile: Profile, clock: Clock, market: Path | None) -> Venue:
         folder=folder,
         store=None if folder is None else CandleCache(folder),
         sources=[_source(profile, each, clock, market) for each in profile.market.sources],
+        keys=keys,
         stale_after_ms=profile.stale_after_ms,
     )
 

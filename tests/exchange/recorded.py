@@ -16,10 +16,11 @@ from investbot.adapters.venues.ccxt.loader import exchange_class
 
 
 @contextmanager
-def recorded(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    """Serve the recordings of one exchange; gives the `urls` to put into its settings."""
+def recorded(folder: Path, name: str, first: str = "") -> Iterator[dict[str, Any]]:
+    """Serve the recordings of one exchange, the file `first` before others; gives the `urls` to put into settings."""
     routes = [route for route in json.loads((folder / "routes.json").read_text()) if route["exchange"] == name]
     routes.sort(key=lambda route: not Path(route["file"]).name.startswith(("recorded_", "ccxt_")))
+    routes.sort(key=lambda route: Path(route["file"]).name != first)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -47,6 +47,8 @@ class Oddities:
     fills_newest_first: bool
     fills_page: int
     stream_by_symbol: bool
+    nonces: bool
+    candle_keys: bool
     candle_stream: bool
     candle_final: tuple[str, ...]
     revoked: tuple[str, ...]

@@ -18,6 +18,7 @@ from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failur
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.market_list import MarketList
 from investbot.adapters.venues.ccxt.markets import load_instruments
+from investbot.adapters.venues.ccxt.secrecy import Keys
 from investbot.adapters.venues.ccxt.session import stream_class, to_sandbox
 from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
 from investbot.domain.errors import ConfigError, InvestBotError, RateLimited, VenueError, VenueUnavailable
@@ -45,6 +46,7 @@ class Connection:
         *,
         sandbox: bool = False,
         folder: Path | None = None,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         self._name = self.name = name
         self._listing = MarketList(folder, clock.now)
@@ -59,6 +61,7 @@ class Connection:
         self._last_error = ""
         self._endpoints = Endpoints()
         self._told = oddities(name, **told_by_operator(settings))
+        self._keys = Keys(keys or {} if self._told.candle_keys else {})
         self._stream: CandleStream | None = None
 
     async def open(self, symbols: Sequence[str], timeframe: Timeframe) -> dict[str, Instrument]:
@@ -87,7 +90,7 @@ class Connection:
         except failures() as error:
             headers = self._exchange.last_response_headers
             await self.close()
-            raise translated(error, self._name, headers) from error
+            raise self._translated(error, headers) from None
 
     def listen(
         self, symbols: Sequence[str], timeframe: Timeframe, heard: Heard, sleep: Callable[[float], Awaitable[None]]
@@ -116,7 +119,7 @@ class Connection:
                 answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
         except failures() as error:
             self._endpoints.failed("fetch_ohlcv")
-            raise translated(error, self._name, exchange.last_response_headers) from error
+            raise self._translated(error, exchange.last_response_headers) from None
         self._endpoints.answered("fetch_ohlcv", self._clock.monotonic() - began)
         return answer
 
@@ -127,7 +130,7 @@ class Connection:
             try:
                 await self._sync(exchange)
             except failures() as error:
-                raise translated(error, self._name, exchange.last_response_headers) from error
+                raise self._translated(error, exchange.last_response_headers) from None
 
     def page(self, symbol: str) -> int:
         """Tell how many candles one answer may hold."""
@@ -165,6 +168,9 @@ class Connection:
             told |= {"last_error": self._last_error, "failures_in_a_row": str(self._failed)}
         return told
 
+    def _translated(self, error: Exception, headers: Mapping[str, str] | None) -> VenueError:
+        return translated(error, self._name, headers, self._keys.clean)
+
     def _circuit(self) -> Circuit:
         """Tell whether the venue is asked, left alone, or about to be tried again after failures."""
         if self.blocked_s():
@@ -183,7 +189,7 @@ class Connection:
     def _make(self, *, spot: bool) -> Any:
         cls = stream_class(self._name) if self._streams() else None
         # numbers as text, as on the private side: so both understand one list of markets
-        return make_exchange(self._name, {**self._settings, "number": str}, spot=spot, cls=cls)
+        return make_exchange(self._name, {**self._settings, **self._keys.values(), "number": str}, spot=spot, cls=cls)
 
     def _streams(self) -> bool:
         """Tell whether to listen; never at the venue's own address while its candles come from one that was named."""

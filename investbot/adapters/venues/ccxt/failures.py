@@ -18,10 +18,12 @@ def failures() -> tuple[type[Exception], ...]:
     return (own, OSError, TimeoutError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def translated(error: Exception, venue: str, headers: Mapping[str, str] | None) -> VenueError:
-    """Turn what ccxt raised into one sentence of ours; `headers` are those of the last answer."""
+def translated(
+    error: Exception, venue: str, headers: Mapping[str, str] | None, clean: Callable[[str], str] = str
+) -> VenueError:
+    """Turn what ccxt raised into one sentence of ours; `headers` are the last answer's, `clean` hides secrets."""
     errors: Any = importlib.import_module("ccxt.base.errors")
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
+    said = " ".join(clean(f"{type(error).__name__}: {error}").split())[:_LONGEST]
     if isinstance(error, errors.RateLimitExceeded | errors.DDoSProtection):
         patience = retry_after(headers or {})
         return RateLimited(f"{venue} asks for patience for {patience:g} s ({said}).", patience)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from investbot.domain.errors import RateLimited
@@ -25,11 +25,12 @@ _RECORD = 160
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`tokens` left at the monotonic moment `at` (s); nobody sends before `paused_until`."""
+    """`tokens` left at the monotonic moment `at` (s); nobody sends before `paused_until`; the last `nonce` given."""
 
     tokens: float
     at: float
     paused_until: float = 0.0
+    nonce: int = 0
 
 
 Change = Callable[[Bucket], tuple[Bucket, float]]
@@ -75,7 +76,7 @@ class RateLimiter:
 
         def paused(bucket: Bucket) -> tuple[Bucket, float]:
             until = max(bucket.paused_until, self._monotonic() + min(max(seconds, 0.0), LONGEST_PAUSE_S))
-            return Bucket(bucket.tokens, bucket.at, until), 0.0
+            return replace(bucket, paused_until=until), 0.0
 
         await self._change(paused)
 
@@ -84,9 +85,29 @@ class RateLimiter:
 
         def counted(bucket: Bucket) -> tuple[Bucket, float]:
             left = max(self._capacity - weight, 0.0)
-            return Bucket(min(bucket.tokens, left), bucket.at, bucket.paused_until), 0.0
+            return replace(bucket, tokens=min(bucket.tokens, left)), 0.0
 
         await self._change(counted)
+
+    def nonce(self, at_least: int) -> int:
+        """Give a number larger than any that a process of this home gave for this account; at once, for a signature.
+
+        Should another process be drawing just now, this waits for the microseconds that takes.
+        """
+
+        def drawn(bucket: Bucket) -> tuple[Bucket, float]:
+            return replace(bucket, nonce=max(bucket.nonce + 1, at_least)), 0.0
+
+        if self._path is not None:
+            try:
+                self._change_in_turn(self._path, drawn)
+            except OSError:
+                self._path = None
+                self.close()
+            else:
+                return self._own.nonce
+        self._own, _ = drawn(self._own)
+        return self._own.nonce
 
     def level(self) -> float:
         """The share of the bucket that is left, 0 to 1, as this process saw it last."""
@@ -101,14 +122,14 @@ class RateLimiter:
         short = wanted + floor - bucket.tokens
         if short > 0:
             return bucket, max(short / self._per_second, 0.001)
-        return Bucket(bucket.tokens - wanted, bucket.at, bucket.paused_until), 0.0
+        return replace(bucket, tokens=bucket.tokens - wanted), 0.0
 
     def _refilled(self, bucket: Bucket) -> Bucket:
         now = self._monotonic()
         if bucket.at > now:
-            return Bucket(self._capacity, now)
+            return Bucket(self._capacity, now, nonce=bucket.nonce)
         tokens = min(bucket.tokens + (now - bucket.at) * self._per_second, self._capacity)
-        return Bucket(tokens, now, bucket.paused_until)
+        return replace(bucket, tokens=tokens, at=now)
 
     def close(self) -> None:
         """Let go of the file; safe to call twice, and the next question opens it again."""
@@ -159,7 +180,8 @@ class RateLimiter:
         """Read the bucket of the file; one that nobody wrote yet, or that is no bucket, is full."""
         try:
             told = json.loads(record)
-            return Bucket(float(told["tokens"]), float(told["at"]), float(told["paused_until"]))
+            tokens, at, until = float(told["tokens"]), float(told["at"]), float(told["paused_until"])
+            return Bucket(tokens, at, until, int(told.get("nonce", 0)))
         except (ValueError, TypeError, KeyError):
             return Bucket(self._capacity, self._monotonic())
 

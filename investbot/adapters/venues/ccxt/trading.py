@@ -104,6 +104,9 @@ class CcxtTrading:
         exchange = await trading_exchange(self._name, self._settings, self._keys, sandbox=self._sandbox)
         self._exchange = exchange
         self._instruments = dict(instruments)
+        if self._told.nonces:  # instances of a home that share a key share its numbers
+            own = exchange.nonce
+            exchange.nonce = lambda: self._limiter.nonce(int(own()))
         caller = Caller(exchange, self._told, self._keys, self._limiter, self._breaker, self.clock, self._monotonic)
         self._caller = caller
         try:

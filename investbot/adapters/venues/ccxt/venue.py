@@ -27,7 +27,7 @@ LONGEST_PAUSE_S = 15.0
 
 
 class CcxtVenue:
-    """Public candles of one exchange; needs no key.
+    """Public candles of one exchange; `keys` are used where it tells nobody else (see capabilities.toml).
 
     `settings` go to the ccxt class as they are; `sandbox` takes the market of the venue's test account. `folder` is
     that of the venue's market, shared by all processes of a home, `store` keeps the candles given out, `sources` are
@@ -48,6 +48,7 @@ class CcxtVenue:
         folder: Path | None = None,
         store: CandleStore | None = None,
         sources: Sequence[Source] = (),
+        keys: Mapping[str, str] | None = None,
         warmup: int = WARMUP,
         stale_after_ms: Millis = 120 * SECOND,
         settle_ms: Millis = SECOND,
@@ -62,7 +63,7 @@ class CcxtVenue:
         self._settle_ms = min(settle_ms, timeframe.ms // 4)
         self._grace_ms = grace_ms
         self._sleep = sleep
-        self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox, folder=folder)
+        self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox, folder=folder, keys=keys)
         self._shelf = Shelf(store, clock.monotonic)
         self._elsewhere = Elsewhere(sources, store, stale_after_ms // 2)
         self._instruments: dict[str, Instrument] = {}

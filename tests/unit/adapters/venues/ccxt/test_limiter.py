@@ -123,6 +123,40 @@ async def test_where_no_file_can_be_written_the_bucket_is_ones_own(tmp_path: Pat
     assert sum(clock.slept) == pytest.approx(1.0)
 
 
+async def test_nonces_grow_over_all_who_share_a_bucket(place: Path | None) -> None:
+    clock = HandClock()
+    one = limiter(clock, place)
+    assert [one.nonce(100), one.nonce(100), one.nonce(50), one.nonce(200)] == [100, 101, 102, 200]
+    await one.take(1200, urgent=True)
+    assert one.nonce(0) == 201
+    if place is not None:
+        two = limiter(clock, place)
+        assert [two.nonce(0), one.nonce(0), two.nonce(0)] == [202, 203, 204]
+        clock.seconds -= 50
+        assert one.nonce(0) == 205, "another start of the machine does not begin anew"
+        assert len(place.read_bytes()) == 160  # noqa: ASYNC240 - one small file
+    nowhere = limiter(clock, Path("/proc/nowhere/b.json"))
+    assert [nowhere.nonce(7), nowhere.nonce(7)] == [7, 8]
+
+
+def draw(path: Path, count: int, out: Path) -> None:
+    bucket = RateLimiter("x", path, 600, time.monotonic)
+    out.write_text(json.dumps([bucket.nonce(0) for _ in range(count)]))
+
+
+def test_processes_never_draw_the_same_nonce(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    files = [tmp_path / f"{number}.json" for number in range(3)]
+    workers = [context.Process(target=draw, args=(tmp_path / "b.json", 300, file)) for file in files]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    drawn = [json.loads(file.read_text()) for file in files]
+    assert sorted(number for numbers in drawn for number in numbers) == list(range(1, 901))
+    assert all(numbers == sorted(numbers) for numbers in drawn)
+
+
 def drain(path: Path, count: int) -> None:
     async def run() -> None:
         bucket = RateLimiter("x", path, 600, time.monotonic)

@@ -15,6 +15,7 @@ from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.domain.market import Candle, Millis, Quality, Timeframe
 from tests.exchange.clock import HandClock
 from tests.exchange.recorded import recorded
+from tests.unit.adapters.venues.ccxt.desk import KEYS
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Recording:
     tick: str
     lot: str
     options: dict[str, Any] = field(default_factory=dict)
+    first: str = ""
+    """The recording that stands before others of its address."""
 
 
 BYBIT = {"enableUnifiedAccount": True, "enableUnifiedMargin": False, "unifiedMarginStatus": 5}
@@ -39,6 +42,7 @@ RECORDINGS = [
     Recording("okx", "BTC/USD", "1h", 1770534000000, 3, "0.1", "0.00000001"),
     Recording("kraken", "BTC/USDT", "1m", 1762820280000, 720, "0.1", "0.00000001"),
     Recording("coinbase", "BTC/USD", "1h", 1712196000000, 2, "0.01", "0.00000001", {"fetchMarkets": "fetchMarketsV3"}),
+    Recording("alpaca", "BTC/USD", "1m", 1721278980000, 1, "0.01", "0.000000001", first="stub_assets_with_btc.json"),
     Recording("kucoin", "BTC/USDT", "1m", 1566789780000, 3, "0.1", "0.00000001", KUCOIN),
 ]
 
@@ -52,7 +56,7 @@ PAYLOADS = Path(NAMED) if NAMED else Path(__file__).resolve().parents[6] / "shar
 async def test_recorded_answers_become_instruments_and_candles(told: Recording) -> None:
     timeframe = Timeframe.parse(told.timeframe)
     clock = HandClock(told.ended_at + timeframe.ms + 2_000)
-    with recorded(PAYLOADS, told.name) as urls:
+    with recorded(PAYLOADS, told.name, told.first) as urls:
         settings = {
             "urls": urls,
             "has": {"fetchTime": False},
@@ -60,7 +64,9 @@ async def test_recorded_answers_become_instruments_and_candles(told: Recording) 
             "enableRateLimit": False,
             "timeout_on_exit": 1,
         }
-        venue = CcxtVenue(told.name, timeframe, clock, settings=settings, sleep=clock.sleep, warmup=told.count + 1)
+        venue = CcxtVenue(
+            told.name, timeframe, clock, settings=settings, sleep=clock.sleep, warmup=told.count + 1, keys=KEYS
+        )
         try:
             instrument = (await venue.open([told.symbol]))[told.symbol]
             candles: list[Candle] = []
@@ -79,4 +85,5 @@ async def test_recorded_answers_become_instruments_and_candles(told: Recording) 
     expected = {row[0]: row[1:5] for row in calls["fetch_ohlcv"]["result"]}
     for candle in candles:
         if candle.opened_at in expected:
-            assert list(candle.bar[:4]) == expected[candle.opened_at]
+            on_tick = [float(round(price / float(told.tick)) * Decimal(told.tick)) for price in expected[candle.opened_at]]
+            assert list(candle.bar[:4]) == on_tick
