@@ -52,7 +52,7 @@ class Follower:
         self._sleep = sleep
         self._venue: Venue | None = None
         self._heard = monotonic()
-        self._rated: tuple[float, Millis] | None = None
+        self._rated: tuple[float, Millis] = (0.0, 0)
         self._rate = 1.0
         self._read = asyncio.Event()
 
@@ -92,12 +92,19 @@ class Follower:
         await self._read.wait()
 
     def clock(self) -> tuple[float, Millis, float]:
-        """Tell a moment by the machine's monotonic clock (s), the venue's time then (ms UTC), and the venue's rate."""
-        at, told = self._monotonic(), 0 if self._venue is None else self._venue.now()
-        if self._rated is None:
+        """Tell a moment by the machine's monotonic clock (s), the venue's time then (ms UTC), and the venue's rate.
+
+        While the venue is not open its time goes on as it did.
+        """
+        at, venue = self._monotonic(), self._venue
+        before_at, before = self._rated
+        if venue is None:
+            return at, before + round((at - before_at) * 1000.0 * self._rate), self._rate
+        told = venue.now()
+        if not before:
             self._rated = (at, told)
-        elif at - self._rated[0] >= 1.0:
-            rate = max((told - self._rated[1]) / 1000.0 / (at - self._rated[0]), 0.0)
+        elif at - before_at >= 1.0:
+            rate = max((told - before) / 1000.0 / (at - before_at), 0.0)
             self._rate = 1.0 if abs(rate - 1.0) < ODD_RATE else rate
             self._rated = (at, told)
         return at, told, self._rate
@@ -116,6 +123,7 @@ class Follower:
             if not stream.next_at:
                 stream.begin(await self._first_at(venue.now() // step * step))
             self._venue, self._heard, self.trouble = venue, self._monotonic(), ""
+            self.clock()
             facts = venue.facts({stream.symbol: stream.next_at}, None)
             try:
                 async for fact in facts:

@@ -165,6 +165,27 @@ async def test_a_venue_that_breaks_is_opened_again_where_it_stood(stage: Stage) 
     assert 1.0 in stage.slept
 
 
+async def test_the_venues_time_goes_on_while_it_is_away_and_at_its_own_rate(stage: Stage) -> None:
+    ear = Ear()
+    await stage.subscribe(ear)
+    market, follower = stage.market(), next(iter(stage.feed._followed.values())).follower
+    first = follower.clock()
+    assert (first[1], first[2]) == (market.at, 1.0)
+    stage.seconds += 10
+    market.closed += 10
+    at, told, rate = follower.clock()
+    assert (told, round(rate)) == (market.at, 60)
+    market.refusal = VenueUnavailable("The line is dead.")
+    market.fail(market.refusal)
+    await until(lambda: not market.live)
+    stage.seconds += 5
+    later_at, later, same = follower.clock()
+    assert same == rate
+    assert later == told + round((later_at - at) * 1000 * rate)
+    stage.seconds += 0.5
+    assert follower.clock()[1] > later
+
+
 async def test_a_venue_that_asks_for_patience_gets_it_and_pauses_grow(stage: Stage) -> None:
     stage.market().refusal = RateLimited("Slowly.", 40.0)
     waiting = asyncio.create_task(stage.subscribe(Ear()))
