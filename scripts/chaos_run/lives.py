@@ -17,6 +17,8 @@ READY_S = 4.0
 PATIENT_S = 30.0
 """The same after `UNREADY` lives in a row that ended before readiness: a busy machine starts slowly."""
 UNREADY = 3
+FIRST_S = 90.0
+"""Seconds that the first order may take."""
 FAST_S = 0.01
 
 
@@ -50,8 +52,12 @@ class Exchange(Protocol):
 
 
 def live(lives: Lives, fleet: Fleet, exchange: Exchange, plan: Sequence[Kill], over: Callable[[Lives], None]) -> None:
-    """Go through the plan; `over` is called after each kill."""
+    """Go through the plan; `over` is called after each kill.
+
+    The first life is let be until it has decided on an order: it has hundreds of bars of the past to go through.
+    """
     unready = 0
+    first = True
     for step in plan:
         exchange.clear()
         child = fleet.spawn(lives.name)
@@ -59,6 +65,9 @@ def live(lives: Lives, fleet: Fleet, exchange: Exchange, plan: Sequence[Kill], o
             exchange.trouble(fault)
         if unready >= UNREADY:
             child.wait(time.monotonic() + PATIENT_S, ready=True)
+        if first:
+            first = False
+            _until_order(child)
         _until_moment(child, exchange, lives.key, step)
         unready = 0 if child.ready else unready + 1
         lives.ready += child.ready
@@ -68,6 +77,12 @@ def live(lives: Lives, fleet: Fleet, exchange: Exchange, plan: Sequence[Kill], o
         else:
             lives.kills += 1
         over(lives)
+
+
+def _until_order(child: Child) -> None:
+    end = time.monotonic() + FIRST_S
+    while not child.ended and time.monotonic() < end and not child.said("order_placed"):
+        time.sleep(0.1)
 
 
 def _until_moment(child: Child, exchange: Exchange, key: str, step: Kill) -> None:

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from investbot.domain.events import OrderChanged
 from investbot.domain.order import OrderState
+from scripts.chaos_run.exchange import ExchangeProcess
 from scripts.chaos_run.plan import make_plan
 from scripts.chaos_run.truth import OPEN
 from tests.conftest import REPOSITORY
@@ -41,6 +44,36 @@ def test_after_kills_and_faults_ledgers_and_exchange_tell_the_same(tmp_path: Pat
     assert rows["entries filled"]["value"] > 0
     assert all(row["met"] for row in rows.values())
     assert {"bench", "figure", "value", "unit", "goal", "better", "met", "command"} <= set(rows["kills"])
+
+
+@pytest.mark.timeout(300)
+def test_another_exchange_is_judged_by_what_it_tells_everybody(tmp_path: Path) -> None:
+    """It has no websockets, calls orders by names of its own, and lists the last trades only."""
+    told, profile, keys = (tmp_path / name for name in ("chaos.json", "there.toml", "keys.json"))
+    with ExchangeProcess(13, 40.0, "--plain") as exchange:
+        profile.write_text(
+            f'[venue]\nname = "binance"\n[venue.ccxt]\nurls = {_table(exchange.settings()["urls"])}\ntimeout = 1500\n'
+            '[market]\nsymbols = ["BTC/USDT"]\n[risk]\nmax_open_positions = 1\n'
+        )
+        keys.write_text(json.dumps(exchange.card["keys"]["main"]))
+        command = [sys.executable, "-m", "scripts.chaos_run.main", "--profile", str(profile), "--keys", str(keys)]
+        command += ["--kills", "2", "--instances", "1", "--json", str(told)]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {row["figure"]: row for row in json.loads(told.read_text())}
+    assert rows["kills"]["value"] == 2
+    assert rows["looks at what is held and covered"]["value"] > 0
+    assert rows["entries filled"]["value"] > 0
+    assert all(row["met"] for row in rows.values())
+
+
+def _table(settings: Mapping[str, Any]) -> str:
+    """Write a table as TOML does within a line."""
+    told = (
+        f'"{name}" = {_table(value) if isinstance(value, Mapping) else json.dumps(value)}'
+        for name, value in settings.items()
+    )
+    return "{" + ", ".join(told) + "}"
 
 
 @pytest.mark.slow
