@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
-from functools import partial
 from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.errand import send
 from investbot.bootstrap.feed_companion import feed_companion
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
-from investbot.bootstrap.limits import read_limits
+from investbot.bootstrap.limits import LimitsFile
 from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.notices import FleetNews
 from investbot.bootstrap.process import harden
@@ -230,7 +229,7 @@ async def _supervise(
     herald = SupervisorHerald(Manager(os.environ))
     companions = [feed_companion(home)]
     more: dict[str, Any] = {"companions": companions, "herald": herald, "post": post, "access": access_of(home)}
-    more["limits"] = partial(read_limits, home.path)
+    more["limits"] = LimitsFile(home.path).read
     supervisor = Supervisor(home.path, outside, spawner, clock, **more)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -60,7 +60,10 @@ class Mailroom:
 
         What waits without any way out is thrown away.
         """
-        self._routes = self._news.routes()
+        try:
+            self._routes = self._news.routes()
+        except InvestBotError as error:  # a vault that cannot be read: the addresses known so far are as good
+            LOG.error("routes_not_read", extra={"fields": {"error": str(error)}})
         names = self._news.names()
         gone = [name for name in {*self.outbox.told_names(), *self._reached} if name not in names]
         if gone:

@@ -36,8 +36,11 @@ class Outbox:
         self._path = path
         self._most = most
         self._state = State()
-        for change in read_changes(path):
-            self._state.apply(change)
+        try:
+            for change in read_changes(path):
+                self._state.apply(change)
+        except OSError as error:
+            LOG.error("outbox_lost", extra={"fields": {"error": str(error)}})
         self._lines = 0
         self._save()
 

@@ -63,7 +63,7 @@ class DiscordWebhook:
 
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> Delivery:
     """Say what an answer means: status code, headers (any case), body."""
-    if status == 204 or (status == 200 and _is_object(body)):
+    if 200 <= status < 300 and not body.lstrip().startswith(b"<"):  # a page instead: some portal stands between
         return Delivery(Fate.SENT, _until_reset(headers))
     if status == 429:
         return Delivery(Fate.LATER, _retry_after(headers, body), "Discord asks for patience (429).")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from investbot.domain import events as e
+from investbot.domain.errors import VaultError
 from investbot.domain.market import DAY
 from investbot.domain.states import InstanceState as S
 from investbot.domain.states import TradingState
@@ -13,6 +14,7 @@ from investbot.ports.notifier import Kind, Notice
 from investbot.supervisor.life_notices import Told
 from investbot.supervisor.lifecycle import Life
 from investbot.supervisor.mailroom import PAGE, Mailroom, Move
+from investbot.supervisor.news import Route
 from investbot.supervisor.summaries import is_monday
 from tests.fakes.news import NOON, TODAY, Letterbox, MemoryNews
 
@@ -144,6 +146,19 @@ def test_what_has_no_way_out_any_more_is_thrown_away(path: Path, news: MemoryNew
     del news.ways[""]
     room.reload(NOON)
     assert texts(room) == ["number 2"]
+
+
+def test_a_vault_that_cannot_be_read_takes_no_address_away(
+    path: Path, news: MemoryNews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = begin(path, news)
+
+    def broken() -> dict[str, Route]:
+        raise VaultError("The vault was altered.")
+
+    monkeypatch.setattr(news, "routes", broken)
+    assert list(room.reload(NOON)) == [""]
+    assert dict(begin(path, news)._routes) == {}
 
 
 def test_a_ledger_that_cannot_be_read_keeps_no_other_from_being_told(path: Path, news: MemoryNews) -> None:

@@ -196,6 +196,13 @@ def test_a_full_disk_loses_nothing_while_the_process_lives(path: Path, monkeypat
     assert titles(Outbox(path)) == ["a#1", "a#2", "a#3"]
 
 
+def test_a_file_that_cannot_be_opened_stops_nobody(path: Path) -> None:
+    path.mkdir()
+    outbox = Outbox(path)
+    outbox.add([notice("a#1")], AT)
+    assert titles(outbox) == ["a#1"]
+
+
 def test_every_change_is_synced_before_anybody_counts_on_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outbox = Outbox(path)
     synced: list[bytes] = []

@@ -68,9 +68,10 @@ def test_every_answer_is_understood(
     assert bool(delivery.why) is (fate is not Fate.SENT)
 
 
-def test_an_answer_that_is_no_json_object_does_not_count_as_taken() -> None:
-    assert judge(200, {}, b"[]").fate is Fate.LATER
-    assert judge(200, {}, b'{"id": "1"}').fate is Fate.SENT
+def test_a_page_does_not_count_as_taken() -> None:
+    assert judge(200, {}, b"\n <!doctype html>").fate is Fate.LATER
+    for status, body in ((200, b'{"id": "1"}'), (200, b""), (202, b"ok"), (204, b"")):
+        assert judge(status, {}, body).fate is Fate.SENT
 
 
 def test_a_redirect_is_not_taken_for_an_answer(server: Discord, webhook: Notifier) -> None:
