@@ -32,6 +32,16 @@ _HOURS: dict[Session, tuple[Offset, int, int]] = {
 }
 
 
+def open_sessions(at: Millis) -> tuple[Session, ...]:
+    """Tell which sessions a moment (milliseconds UTC) lies in."""
+    found = []
+    for session, (offset, begins, ends) in _HOURS.items():
+        local = (at + offset(at)) % DAY
+        if begins * HOUR <= local < ends * HOUR:
+            found.append(session)
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session that has ended, from the bars whose last millisecond lay in it.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from investbot.analysis.analyser import Bars, columns
-from investbot.analysis.structure.sessions import Session, Sessions, SessionSummary
+from investbot.analysis.structure.sessions import Session, Sessions, SessionSummary, open_sessions
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import HOUR, Bar, Millis
 
@@ -109,3 +109,17 @@ def test_prices_of_zero_have_no_width() -> None:
 def test_a_bin_that_cannot_be_is_refused(step: float) -> None:
     with pytest.raises(ConfigError, match="step from"):
         Sessions(step)
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "sessions"),
+    [
+        (8, 59, (Session.ASIA, Session.LONDON)),
+        (9, 0, (Session.LONDON,)),
+        (13, 0, (Session.LONDON, Session.NEW_YORK)),
+        (17, 0, (Session.NEW_YORK,)),
+        (22, 0, ()),
+    ],
+)
+def test_the_sessions_of_a_winter_moment(hour: int, minute: int, sessions: tuple[Session, ...]) -> None:
+    assert open_sessions(millis(2024, 1, 9, hour, minute)) == sessions
