@@ -30,6 +30,7 @@ from investbot.control.feed_messages import Market
 from investbot.domain.market import MINUTE, Candle, Millis, Quality, Timeframe
 from investbot.domain.times import parse_rfc3339
 from scripts.chaos_run.exchange import ExchangeProcess
+from tests.integration.cli import Shell
 from tests.integration.instance_homes import (
     ending,
     events,
@@ -39,6 +40,9 @@ from tests.integration.instance_homes import (
     spawn,
     wait_for,
 )
+from tests.integration.live_fleet import exchange_process, write_profile
+
+pytestmark = pytest.mark.timeout(300)
 
 SPEED = 60.0
 """A bar of a minute takes a second."""
@@ -353,3 +357,28 @@ def test_without_a_home_there_is_no_feed(tmp_path: Path) -> None:
     assert lost.process is not None
     assert "There is no home" in lost.process.communicate(timeout=60)[1]
     assert lost.process.returncode == 78
+
+
+def test_a_supervisor_keeps_a_feed_for_instances_that_need_one(tmp_path: Path) -> None:
+    """From the command line: it comes with the first instance at an exchange, comes back when killed, and goes last."""
+    shell = Shell(tmp_path)
+    shell.ok("init")
+    with exchange_process("--seed", "7", speed=20) as exchange:
+        try:
+            profile = write_profile(tmp_path, exchange, mode="paper")
+            shell.ok("up", "--detach")
+            assert "feed: none runs" in shell.ok("doctor").out
+            shell.ok("create", "alpha", "--profile", profile, "--capital", "1000")
+            shell.ok("start", "alpha")
+            wait_for(lambda: shell.row("alpha")["health"]["candles"] == "feed", 60)
+            assert "feed: it follows 1 streams for 1 subscriptions" in shell.ok("doctor").out
+            told = feed_state(shell.home)
+            assert told is not None
+            os.kill(told["pid"], signal.SIGKILL)
+            wait_for(lambda: (feed_state(shell.home) or told)["pid"] != told["pid"], 60)
+            wait_for(lambda: shell.row("alpha")["health"]["feed_calls"] == "2", 60)
+            assert shell.row("alpha")["restarts"] == 0
+        finally:
+            shell("down", "--yes")
+    assert feed_state(shell.home) is None
+    assert not (shell.home / "run" / "feed.sock").exists()
