@@ -13,7 +13,7 @@ from pathlib import Path
 
 from investbot.domain.errors import InvestBotError, UnknownInstance
 from investbot.domain.events import PositionOpened
-from investbot.domain.market import DAY, Millis
+from investbot.domain.market import DAY, SECOND, Millis
 from investbot.domain.states import InstanceState
 from investbot.ports.ledger import Recorded
 from investbot.ports.notifier import Kind, Notice, Weight
@@ -27,6 +27,8 @@ from investbot.supervisor.outbox import Outbox
 LOG = logging.getLogger(__name__)
 PAGE = 500
 """Events that one look takes from a ledger at most."""
+ROLL: Millis = 30 * SECOND
+"""So long after midnight a day is summed up: by then its end is booked in the ledgers."""
 _FAR = 500
 """So many events without news may be read again after a crash; only then is it written down how far a look came."""
 
@@ -134,7 +136,7 @@ class Mailroom:
 
     def midnight(self, now: Millis) -> None:
         """Sum up the last whole UTC day, once, and on Mondays the week; of days that were missed only the last."""
-        day = now // DAY - 1
+        day = (now - ROLL) // DAY - 1
         before = self.outbox.day
         if not self._routes or (before is not None and day <= before):
             return

@@ -164,7 +164,7 @@ def _paused(name: str, event: e.EntriesPaused) -> Notice:
             f"{event.reason}\nOrders can neither be placed nor looked up. Store a key that works with "
             f"`investbot keys set {name}`, then `investbot restart {name}`; what is held has the stops that rest there."
         )
-        return _alarm(event.at, Kind.ERRORS, "The venue refuses the key", text, topic=topic)
+        return _alarm(event.at, Kind.ERRORS, "The venue refuses the key", text, topic=f"{name}:key")
     if event.cause == _BY_HAND:
         return Notice(event.at, Kind.LIMITS, "Entries paused", text=event.reason, tone=Tone.WARNING, topic=topic)
     title = f"Entries paused: {event.cause.replace(':', ' ')}"

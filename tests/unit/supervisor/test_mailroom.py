@@ -13,7 +13,7 @@ from investbot.domain.states import TradingState
 from investbot.ports.notifier import Kind, Notice
 from investbot.supervisor.life_notices import Told
 from investbot.supervisor.lifecycle import Life
-from investbot.supervisor.mailroom import PAGE, Mailroom, Move
+from investbot.supervisor.mailroom import PAGE, ROLL, Mailroom, Move
 from investbot.supervisor.news import Route
 from investbot.supervisor.summaries import is_monday
 from tests.fakes.news import NOON, TODAY, Letterbox, MemoryNews
@@ -33,6 +33,11 @@ def texts(room: Mailroom) -> list[str]:
 
 def titles(room: Mailroom) -> list[str]:
     return [notice.title for _, notice in room.outbox.due(NOON + 2 * DAY, lambda _: True)]
+
+
+def midnight(days: int) -> int:
+    """When the day that is so many days from today begins, as far as summaries go."""
+    return (TODAY + days) * DAY + ROLL
 
 
 @pytest.fixture
@@ -287,9 +292,9 @@ def test_a_day_is_summed_up_once_and_the_first_is_not(path: Path, news: MemoryNe
     room = begin(path, news)
     room.midnight(NOON)
     assert (titles(room), room.outbox.day) == ([], TODAY - 1)
-    room.midnight((TODAY + 1) * DAY - 1)
+    room.midnight(midnight(1) - 1)
     assert titles(room) == []
-    room.midnight((TODAY + 1) * DAY)
+    room.midnight(midnight(1))
     told = [
         "Daily summary of alpha, 2026-01-02",
         "Daily summary of beta, 2026-01-02",
@@ -297,14 +302,14 @@ def test_a_day_is_summed_up_once_and_the_first_is_not(path: Path, news: MemoryNe
     ]
     assert titles(room) == told
     again = begin(path, news)
-    again.midnight((TODAY + 1) * DAY + 5)
+    again.midnight(midnight(1) + 5)
     assert titles(again) == told
 
 
 def test_of_days_that_were_missed_the_last_is_told(path: Path, news: MemoryNews) -> None:
     begin(path, news).midnight(NOON)
     room = begin(path, news)
-    room.midnight((TODAY + 3) * DAY + 5)
+    room.midnight(midnight(3) + 5)
     assert titles(room)[-1] == "Weekly summary of the fleet, 2025-12-29 to 2026-01-04"
     assert [title for title in titles(room) if title.startswith("Daily")][-1].endswith("2026-01-04")
     assert is_monday(TODAY + 3)
@@ -317,7 +322,7 @@ def test_replays_and_broken_ones_have_no_day(path: Path, news: MemoryNews) -> No
     room.midnight(NOON)
     news.results["alpha"] = None
     news.broken = {"beta"}
-    room.midnight((TODAY + 1) * DAY)
+    room.midnight(midnight(1))
     assert titles(room) == []
 
 
@@ -325,10 +330,10 @@ def test_summaries_go_only_where_they_were_chosen(path: Path, news: MemoryNews) 
     news.kinds = frozenset({Kind.TRADES})
     room = begin(path, news)
     room.midnight(NOON)
-    room.midnight((TODAY + 1) * DAY)
+    room.midnight(midnight(1))
     assert titles(room) == []
     news.kinds = frozenset({Kind.DAILY})
     news.ways = {"alpha": Letterbox().route()}
     room.reload(NOON)
-    room.midnight((TODAY + 2) * DAY)
+    room.midnight(midnight(2))
     assert titles(room) == ["Daily summary of alpha, 2026-01-03"]

@@ -370,7 +370,7 @@ async def test_at_midnight_days_are_summed_up(home: Path, news: MemoryNews, box:
     async with posting(home, news, wall):
         await asyncio.sleep(0.15)
         assert box.titles == []
-        wall.at = (TODAY + 1) * DAY
+        wall.at = (TODAY + 1) * DAY + 60_000
         await until(lambda: len(box.titles) == 2)
     assert box.titles[0] == "Daily summary of alpha, 2026-01-02"
 
