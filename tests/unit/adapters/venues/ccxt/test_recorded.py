@@ -85,5 +85,5 @@ async def test_recorded_answers_become_instruments_and_candles(told: Recording) 
     expected = {row[0]: row[1:5] for row in calls["fetch_ohlcv"]["result"]}
     for candle in candles:
         if candle.opened_at in expected:
-            on_tick = [float(round(price / float(told.tick)) * Decimal(told.tick)) for price in expected[candle.opened_at]]
-            assert list(candle.bar[:4]) == on_tick
+            steps = [round(price / float(told.tick)) for price in expected[candle.opened_at]]
+            assert list(candle.bar[:4]) == [float(step * Decimal(told.tick)) for step in steps]
