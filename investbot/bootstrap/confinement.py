@@ -91,17 +91,23 @@ def policy_of(
     for path in named:
         _demand_open(place, folder, path)
     networked = bool(ports or wanted.ports)
-    machine = [*_program(), *map(Path, (*_LIBRARIES, *_CUSTOMS, *_MACHINE)), *(_network() if networked else ())]
+    program = _own_program()
+    machine = [
+        *program,
+        *_libraries(),
+        *map(Path, (*_LIBRARIES, *_CUSTOMS, *_MACHINE)),
+        *(_network() if networked else ()),
+    ]
     return Policy(
         read=(
-            *apart(machine, place.path, _own_program()),
+            *apart(machine, place.path, program),
             place.settings,
             place.market,
             folder.path,
             *(path.resolve() for path in named),
         ),
         write=(folder.logs, ledger, *beside, folder.exit, Path(os.devnull), *_of(bucket), *_measured()),
-        meet=(place.run.path, *(_NAME_SERVICES if networked else ())),
+        meet=(place.run.path, *_manager(), *(_NAME_SERVICES if networked else ())),
         connect=(*ports, *wanted.ports),
     )
 
@@ -153,12 +159,12 @@ def _demand_open(place: Home, folder: InstanceHome, path: Path) -> None:
 
 def _own_program() -> list[Path]:
     """Name where this program and its libraries lie, be it inside of a home."""
-    apart_from_home = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return [Path(next(iter(investbot.__path__))), *apart_from_home]
+    told = sysconfig.get_paths()
+    places = dict.fromkeys(told[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return [Path(next(iter(investbot.__path__))), *map(Path, places)]
 
 
-def _program() -> Iterator[Path]:
-    yield from _own_program()
+def _libraries() -> Iterator[Path]:
     yield from (Path(each) for each in sys.path if each)
     yield Path(sys.base_prefix) / "lib"
     yield from (Path(each) for each in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if each)
@@ -171,6 +177,12 @@ def _network() -> Iterator[Path]:
     told = ssl.get_default_verify_paths()
     yield from map(Path, _NETWORK)
     yield from (Path(each) for each in (told.cafile, told.capath) if each)
+
+
+def _manager() -> list[Path]:
+    """Name the socket of the service manager that waits for word of this process (sd_notify(3))."""
+    told = os.environ.get("NOTIFY_SOCKET", "")
+    return [Path(told)] if told.startswith("/") else []
 
 
 def _measured() -> list[Path]:

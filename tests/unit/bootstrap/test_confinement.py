@@ -170,6 +170,15 @@ def test_libraries_are_found_where_the_environment_says(
     assert tmp_path / "libraries" in policy(home, replaying(home, "alpha", candles)).read
 
 
+@pytest.mark.parametrize(("told", "met"), [("/run/systemd/notify", True), ("@hidden", False), ("", False)])
+def test_a_service_manager_hears_of_it(
+    home: Home, candles: Path, monkeypatch: pytest.MonkeyPatch, told: str, met: bool
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", told)
+    more = (Path(told),) if met else ()
+    assert policy(home, replaying(home, "alpha", candles)).meet == (home.run.path, *more)
+
+
 def test_the_bucket_of_requests_is_that_of_its_own_account(home: Home) -> None:
     alpha = make_instance(home, "alpha", *EXCHANGE)
     set_secrets(alpha.ledger, KEY, {"apiKey": "k" * 20, "secret": "s" * 20}, 0)
