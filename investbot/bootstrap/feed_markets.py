@@ -5,11 +5,11 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from pydantic import ValidationError
-
 from investbot.bootstrap.home import Home
 from investbot.bootstrap.venues import venue_names
 from investbot.control.feed_messages import Market
+from investbot.control.messages import parse
+from investbot.domain.errors import UsageError
 
 
 class FedMarkets:
@@ -39,7 +39,7 @@ class FedMarkets:
             if known is None or known[0] != changed:
                 market = self._market(tomllib.loads(path.read_text(encoding="utf-8")))
                 known = self._known[name] = (changed, market)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, ValidationError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError):
             return None
         return known[1]
 
@@ -47,4 +47,5 @@ class FedMarkets:
         venue = told["venue"]
         if venue["name"] in self._own or told.get("market", {}).get("sources"):
             return None
-        return Market(name=venue["name"], settings=venue.get("ccxt", {}), sandbox=venue.get("mode") == "sandbox")
+        sandbox = venue.get("mode") == "sandbox"
+        return parse(Market, {"name": venue["name"], "settings": venue.get("ccxt", {}), "sandbox": sandbox})

@@ -82,6 +82,13 @@ def test_only_markets_of_the_homes_instances_are_fed(home: Home) -> None:
     assert not markets.holds(Market(name="okx"))
 
 
+def test_settings_that_are_no_market_are_none(home: Home) -> None:
+    settings = make_instance(home, "alpha", "venue.name=binance").settings
+    settings.write_text(settings.read_text().replace('"binance"', "7", 1))
+    assert not wanted(home)
+    assert not FedMarkets(home).holds(Market(name="binance"))
+
+
 def test_files_that_cannot_be_read_are_for_others_to_tell(home: Home) -> None:
     make_instance(home, "alpha", "venue.name=binance").settings.write_text("[venue")
     assert not wanted(home)
