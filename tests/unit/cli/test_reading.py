@@ -104,6 +104,16 @@ def test_signals_of_all_instances_are_merged_by_time(cli: Cli) -> None:
     assert cli("signals", "--symbol", "ETH/USDT", "--json").json == []
 
 
+def test_signals_are_written_for_other_programs(cli: Cli) -> None:
+    row = cli("signals", "alpha", "--last", "1", "--json").json[0]
+    (line,) = cli("signals", "alpha", "--last", "1", "--format", "sc01").out.splitlines()
+    assert line.startswith(f"SC01 BTC/USDT 5m {row['direction'].upper()} entry ")
+    assert line.endswith(f"at {row['at']} id {row['signal_id']}")
+    block = cli("signals", "alpha", "--last", "1", "--format", "sc02").out.splitlines()
+    assert (block[0], block[-1]) == (f"{row['direction'].upper()} BTC/USDT 5m", f"SC02 {line[line.index('at ') :]}")
+    assert cli("signals", "alpha", "--last", "1", "--format", "sc02", "--json").json == [row]
+
+
 def test_a_home_without_instances_has_no_signals(cli: Cli, tmp_path: Path) -> None:
     assert cli("init", home=tmp_path / "new").code == 0
     assert cli("signals", "--json", home=tmp_path / "new").json == []

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from decimal import Decimal
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -11,17 +13,30 @@ import pytest
 from investbot.config import loading
 from investbot.config.loading import check_profile, load_profile, profile_files, shipped_profiles
 from investbot.domain.states import Mode
-from investbot.strategies.conservative_scalp import ConservativeScalp
-from investbot.strategies.ma_cross import MovingAverageCross
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHIPPED = profile_files([REPOSITORY / "profiles"])
-STRATEGIES = {strategy.name: strategy for strategy in (ConservativeScalp, MovingAverageCross)}
+STRATEGIES = {entry.name: entry.load() for entry in entry_points(group="investbot.strategies")}
 
 
 def test_the_promised_profiles_are_there() -> None:
     assert {"conservative", "conservative-scalp", "ma-cross"} < set(SHIPPED)
     assert len([name for name in SHIPPED if name.startswith("demo-")]) == 3
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_has_a_profile_and_a_cautious_one(strategy: str) -> None:
+    usual, cautious = strategy.replace("_", "-"), f"{strategy.replace('_', '-')}-cautious"
+    here, there = (load_profile(SHIPPED[name], [SHIPPED[name].parent], {}) for name in (usual, cautious))
+    assert here.strategy.name == there.strategy.name == strategy
+    assert there.risk.position_fraction * 2 <= here.risk.position_fraction
+    assert there.risk.daily_loss_fraction < here.risk.daily_loss_fraction
+
+
+def test_development_and_production_have_limits_of_their_own() -> None:
+    dev, prod = (load_profile(SHIPPED[name], [SHIPPED[name].parent], {}).risk for name in ("dev", "prod"))
+    assert (dev.risk_fraction, dev.daily_loss_fraction) == (Decimal("0.02"), Decimal("0.05"))
+    assert (prod.risk_fraction, prod.daily_loss_fraction) == (Decimal("0.01"), Decimal("0.03"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -31,7 +46,7 @@ def test_every_shipped_profile_is_whole(name: str) -> None:
     recipe = load_profile(path, [path.parent], {})
     assert recipe.description
     assert recipe.venue.mode is Mode.PAPER
-    assert STRATEGIES[recipe.strategy.name](**recipe.strategy.parameters).warmup > 0
+    assert STRATEGIES[recipe.strategy.name](**recipe.strategy.parameters).warmup >= 0
     assert name == "conservative" or "extends = " in path.read_text(encoding="utf-8")
 
 
