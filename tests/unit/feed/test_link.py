@@ -243,6 +243,28 @@ async def test_what_a_slow_reader_misses_is_asked_for_by_its_number(hall: Hall) 
     assert link.health()["feed_calls"] == "1"
 
 
+async def test_a_beat_wakes_who_missed_the_last_candle_or_hears_of_trouble(hall: Hall) -> None:
+    await hall.start()
+    assert hall.feed is not None
+    link, woken = hall.link(), asyncio.Event()
+    await link.open([BTC], woken.set)
+    stream = next(iter(hall.feed._followed.values())).stream
+    (subscriber,) = stream.subscribers
+    push = subscriber.push
+    subscriber.push = lambda line: b"candle" not in line and push(line)  # type: ignore[method-assign]
+    hall.market.close_bars()
+    await until(lambda: stream.left_out == 1)
+    woken.clear()
+    async with asyncio.timeout(20):
+        await woken.wait()
+    assert numbers(await link.candles(BTC, NEXT)) == [1000]
+    woken.clear()
+    hall.market.told_health = {"last_error": "The venue sleeps.", "failures_in_a_row": "1"}
+    async with asyncio.timeout(20):
+        await woken.wait()
+    assert link.trouble == "The venue sleeps."
+
+
 async def test_a_socket_of_another_user_is_not_listened_to(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     await hall.start()
     uid = os.getuid()
