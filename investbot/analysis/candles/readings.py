@@ -38,22 +38,30 @@ class CandlePatterns:
 
     def over(self, bars: Bars) -> tuple[Reading, ...]:
         """Give all readings of whole columns, oldest first."""
-        prices = bars[:4]
-        lines = self.layers.over(bars)
-        size, volume, context = lines[4].tolist(), lines[5].tolist(), lines[7].tolist()
-        times = bars.closed_at.tolist()
-        hits: list[tuple[int, int]] = []
+        prices, lines = bars[:4], self.layers.over(bars)
+        size, volume, context = lines[4], lines[5], lines[7]
+        agreeing = (size >= LARGE) + 2 * (volume >= BUSY)
+        places = {
+            Bias.BULLISH: agreeing + 4 * (context <= LOW_THIRD),
+            Bias.BEARISH: agreeing + 4 * (context >= HIGH_THIRD),
+            Bias.NEUTRAL: agreeing,
+        }
+        ats, told = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
         for number, rule in enumerate(RULES):
             first = rule.candles - 1
-            if bars.size <= first:
-                continue
-            shapes = [
-                shapes_of(*(column[first - back : bars.size - back] for column in prices))
-                for back in range(rule.candles)
-            ]
-            hits += [(at + first, number) for at in np.flatnonzero(rule.holds(*shapes)).tolist()]
-        hits.sort()
-        return tuple(_reading(RULES[number], size[at], volume[at], context[at], times[at]) for at, number in hits)
+            if bars.size > first:
+                shapes = [
+                    shapes_of(*(column[first - back : bars.size - back] for column in prices))
+                    for back in range(rule.candles)
+                ]
+                hits = np.flatnonzero(rule.holds(*shapes)) + first
+                ats.append(hits)
+                told.append(8 * number + places[rule.bias][hits])
+        at, which = np.concatenate(ats), np.concatenate(told)
+        order = np.lexsort((which, at))
+        codes: list[int] = which[order].tolist()
+        known: list[Millis] = bars.closed_at[at[order]].tolist()
+        return tuple(Reading(*_TOLD[code], when) for code, when in zip(codes, known, strict=True))
 
 
 class _PatternStream:
@@ -71,8 +79,8 @@ class _PatternStream:
         layers = self._layers.update(bar, closed_at)
         known = len(shapes)
         return tuple(
-            _reading(rule, layers[4], layers[5], layers[7], closed_at)
-            for rule in RULES
+            _reading(number, rule, layers[4], layers[5], layers[7], closed_at)
+            for number, rule in enumerate(RULES)
             if rule.candles <= known and rule.holds(*shapes[: rule.candles])
         )
 
@@ -90,12 +98,12 @@ def _told(rule: Rule, agreeing: int) -> tuple[str, Bias, float, str]:
     return f"candles.{rule.name}", rule.bias, 0.4 + _SHARE * len(seen), evidence
 
 
-_TOLD = {rule.name: tuple(_told(rule, agreeing) for agreeing in range(8)) for rule in RULES}
+_TOLD = tuple(_told(rule, agreeing) for rule in RULES for agreeing in range(8))
+"""The words of rule number n with layers a agreeing stand at 8 n + a."""
 
 
-def _reading(rule: Rule, size: float, volume: float, context: float, closed_at: Millis) -> Reading:
+def _reading(number: int, rule: Rule, size: float, volume: float, context: float, closed_at: Millis) -> Reading:
     in_place = (rule.bias is Bias.BULLISH and context <= LOW_THIRD) or (
         rule.bias is Bias.BEARISH and context >= HIGH_THIRD
     )
-    told = _TOLD[rule.name][(size >= LARGE) + 2 * (volume >= BUSY) + 4 * in_place]
-    return Reading(*told, closed_at)
+    return Reading(*_TOLD[8 * number + (size >= LARGE) + 2 * (volume >= BUSY) + 4 * in_place], closed_at)
