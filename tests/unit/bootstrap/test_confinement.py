@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -237,3 +238,45 @@ def test_the_switch_leaves_all_open_but_the_mark(home: Home, candles: Path) -> N
     assert not load_fleet(home.path).isolation.holds("alpha")
     state, seen, limit, _, _ = isolated(home)
     assert (state, seen, limit) == ("off", True, 0)
+
+
+ONLINE = """
+import json, socket, ssl, sys
+from pathlib import Path
+from investbot.bootstrap.confinement import isolate
+from investbot.bootstrap.home import Home
+from investbot.config.instance import load_instance
+home = Home(Path(sys.argv[1]))
+alpha = home.instance("alpha")
+isolate(home, alpha, load_instance(alpha.path), bytes(range(32)))
+found = {row[4][0] for row in socket.getaddrinfo("localhost", 443, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)}
+met = []
+for port in (int(sys.argv[2]), int(sys.argv[3])):
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+        met.append("connected")
+    except PermissionError:
+        met.append("refused")
+context = ssl.create_default_context()
+import encodings.idna, mimetypes, zoneinfo
+mimetypes.init()
+print(json.dumps([sorted(found), met, str(zoneinfo.ZoneInfo("Europe/Berlin"))]))
+"""
+
+
+def test_names_certificates_and_its_own_port_are_reached(home: Home, landlock: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as own, socket.create_server(("127.0.0.1", 0)) as foreign:
+        ports = own.getsockname()[1], foreign.getsockname()[1]
+        make_instance(home, "alpha", "venue.name=kraken", f"venue.ccxt.urls.api=http://127.0.0.1:{ports[0]}")
+        done = subprocess.run(
+            [sys.executable, "-c", ONLINE, str(home.path), *map(str, ports)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    found, met, zone = json.loads(done.stdout)
+    assert set(found) <= {"127.0.0.1", "::1"}
+    assert found
+    assert met == ["connected", "refused"]
+    assert zone == "Europe/Berlin"
