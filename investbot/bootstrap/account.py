@@ -12,6 +12,7 @@ from typing import Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.storage.reader import SqlcipherReader
+from investbot.adapters.storage.secrets import secret_names
 from investbot.bootstrap import known_rights
 from investbot.bootstrap.consent import allow_live, allow_withdrawals, allows_withdrawals
 from investbot.bootstrap.home import Home, InstanceHome
@@ -28,6 +29,7 @@ from investbot.domain.errors import (
     VenueUnavailable,
 )
 from investbot.domain.states import Mode
+from investbot.domain.times import rfc3339
 from investbot.ports.trading import KeyRights, TradingVenue
 
 PATIENCE_S = 30.0
@@ -82,6 +84,19 @@ def ask_venue(place: Home, name: str, key: bytes, *, patience_s: float = PATIENC
     found = asyncio.run(_patiently(lambda: _look(place, config, keys, ours), patience_s))
     known_rights.remember(folder, found.rights, SystemClock().now())
     return found
+
+
+def look_at_keys(place: Home, name: str, key: bytes, ask: Ask) -> dict[str, Any]:
+    """Tell which keys are stored and since when and, where an instance trades at a venue, let that say what they may.
+
+    UnknownInstance, ConfigError, AuthFailed, VenueError, LedgerError.
+    """
+    folder = place.existing(name)
+    config = load_instance(folder.path)
+    stored = [{"key": each, "set_at": rfc3339(at)} for each, at in secret_names(folder.ledger, key).items()]
+    told = ask(name, key).data() if at_venue(config) else {}
+    rights = {right: told.get(right) for right in ("trade", "withdraw", "ip_restricted")}
+    return {"name": name, "mode": config.venue.mode.value, "keys": stored, **rights}
 
 
 async def _patiently(look: Callable[[], Any], patience_s: float) -> Account:

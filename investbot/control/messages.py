@@ -134,6 +134,12 @@ class AllocateArgs(NoArgs):
     amount: Amount
 
 
+class KeysArgs(NoArgs):
+    """Ask the venue of an instance what its keys may do."""
+
+    name: Name
+
+
 class ReadArgs(NoArgs):
     """Rows of one kind; `since` in milliseconds UTC, `last` keeps the newest rows."""
 
@@ -172,6 +178,7 @@ VERBS: dict[str, type[NoArgs]] = {
     "close": CloseArgs,
     "size": SizeArgs,
     "allocate": AllocateArgs,
+    "keys": KeysArgs,
     "read": ReadArgs,
     "watch": WatchArgs,
     "audit": AuditArgs,

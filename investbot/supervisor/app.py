@@ -177,6 +177,8 @@ class Supervisor:
                 return await self._trading.close(args)
             case m.AllocateArgs():
                 return await self._trading.allocate(args)
+            case m.KeysArgs():
+                return await asyncio.to_thread(self._outside.keys, args.name)
             case m.ReadArgs():
                 return await self._read(args, emit)
             case m.WatchArgs():

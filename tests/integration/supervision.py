@@ -24,7 +24,7 @@ from investbot.supervisor.outside import Recipe
 from investbot.supervisor.spawn import PlainSpawner
 
 CHILD = Path(__file__).with_name("supervised_child.py")
-QUICK = Patience(stop_s=1.0, abort_s=1.0, start_s=20.0, heartbeat_s=2.0)
+QUICK = Patience(stop_s=2.0, abort_s=1.0, start_s=60.0, heartbeat_s=3.0)
 KEY = bytes(range(32))
 Call = Callable[..., Awaitable[Any]]
 
@@ -65,6 +65,9 @@ class FolderOutside:
     def afford(self, name: str, amount: Decimal) -> None:
         if amount > Decimal(self.body(name).get("free", "Infinity")):
             raise ConfigError(f"{name} counts on {amount}.")
+
+    def keys(self, name: str) -> dict[str, Any]:
+        return {"name": name, "keys": [], "trade": self.body(name)["live"] or None}
 
     def prove_flat(self, name: str) -> None:
         if self.body(name).get("left"):
@@ -133,7 +136,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def eventually(check: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until `check` (plain or async) is true, and give what it gave."""
     async with asyncio.timeout(seconds):
         while True:
@@ -154,17 +157,17 @@ async def supervising(home: Path, *, restore: bool = False, **options: Any) -> A
 
     async def call(verb: str, **args: Any) -> Any:
         def ask() -> Any:
-            with ControlClient(home, timeout_s=30) as client:
+            with ControlClient(home, timeout_s=60) as client:
                 return client.call(verb, **args)
 
         return await asyncio.to_thread(ask)
 
-    await asyncio.wait_for(ready.wait(), 10)
+    await asyncio.wait_for(ready.wait(), 60)
     try:
         yield supervisor, call
     finally:
-        await asyncio.wait_for(supervisor.go_down(), 20)
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(supervisor.go_down(), 60)
+        await asyncio.wait_for(running, 60)
 
 
 async def state(call: Call, name: str) -> dict[str, Any]:

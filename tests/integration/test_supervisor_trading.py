@@ -78,6 +78,14 @@ async def test_panic_is_for_every_instance(home: Path) -> None:
         ]
 
 
+async def test_a_venue_is_asked_about_a_key(home: Path) -> None:
+    make_instance(home, "alpha")
+    async with supervising(home) as (_, call):
+        assert (await call("keys", name="alpha"))["name"] == "alpha"
+        with pytest.raises(UnknownInstance):
+            await call("keys", name="nobody")
+
+
 async def test_close_size_and_allocate(home: Path) -> None:
     make_instance(home, "alpha", {"open_positions": 1})
     make_instance(home, "beta", {"stubborn": True})
@@ -110,7 +118,7 @@ async def test_rows_come_in_pieces_that_fit(home: Path) -> None:
     make_instance(home, "alpha", events=3000)
 
     def read(**filters: Any) -> list[dict[str, Any]]:
-        with ControlClient(home, timeout_s=30) as client:
+        with ControlClient(home, timeout_s=60) as client:
             return list(client.rows("events", "alpha", **filters))
 
     async with supervising(home) as (_, call):
@@ -133,7 +141,7 @@ async def test_watch_streams_snapshots_and_events(home: Path) -> None:
         await call("start", names=["alpha"])
         events: list[dict[str, Any]] = []
         states: set[str] = set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(events) < 7 or "RUNNING" not in states:
                 item = codec.decode(await reader.readline())["item"]
                 events += item["events"]
@@ -143,7 +151,7 @@ async def test_watch_streams_snapshots_and_events(home: Path) -> None:
         moves = [event["state"] for event in events if event["kind"] == "InstanceMoved"]
         assert moves == ["STARTING", "RUNNING"]
         await call("down")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "ok" not in (last := codec.decode(await reader.readline())):
                 pass
         assert last["ok"] is True

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from investbot.bootstrap.home import Home
 from investbot.cli.auditing import audited
 from investbot.cli.choices import Name, Yes
-from investbot.cli.fleet import open_home
+from investbot.cli.fleet import open_home, supervisor_if_up
 from investbot.cli.keyfile import KNOWN, parse_keys
 from investbot.cli.registry import MONEY, add, family
 from investbot.cli.session import Session
 from investbot.cli.store import unlocked
 from investbot.cli.times import wall_clock
 from investbot.domain.errors import DataError, UsageError
-from investbot.domain.times import rfc3339
 
 _LONGEST = 65_536
 
@@ -62,35 +62,39 @@ def check(context: typer.Context, name: Name) -> None:
 
     An instance on paper uses none, and no venue is asked.
     """
-    from investbot.adapters.storage.secrets import secret_names
-    from investbot.bootstrap.account import ask_venue
     from investbot.bootstrap.live import at_venue
     from investbot.config.instance import load_instance
 
     session: Session = context.obj
     home = open_home(session)
-    instance = home.existing(name)
-    config = load_instance(instance.path)
-    rights: dict[str, bool | None] = {"trade": None, "withdraw": None, "ip_restricted": None}
-    with unlocked(session, home) as vault:
-        key = vault.data_key(name)
-        stored = secret_names(instance.ledger, key)
-        if at_venue(config):
-            with session.output.working(f"Asking {config.venue.name} …"):
-                told = ask_venue(home, name, key).data()
-            rights = {right: told[right] for right in rights}
-    rows = [{"key": each, "set_at": rfc3339(at)} for each, at in stored.items()]
+    config = load_instance(home.existing(name).path)
+    with session.output.working(f"Asking {config.venue.name} …" if at_venue(config) else "Looking …"):
+        told = _looked_at(session, home, name)
     if session.output.is_json:
-        session.output.value({"name": name, "mode": config.venue.mode.value, "keys": rows, **rights})
+        session.output.value(told)
     else:
-        session.output.rows(rows, ["key", "set_at"], f"{name} has no keys; set them with `investbot keys set {name}`.")
+        none = f"{name} has no keys; set them with `investbot keys set {name}`."
+        session.output.rows(told["keys"], ["key", "set_at"], none)
     if at_venue(config):
-        _judge(session, name, config.venue.mode.value, rights)
-    elif stored:
+        _judge(session, name, config.venue.mode.value, told)
+    elif told["keys"]:
         session.output.warn(f"{name} trades on paper and does not use them.")
 
 
-def _judge(session: Session, name: str, mode: str, rights: dict[str, bool | None]) -> None:
+def _looked_at(session: Session, home: Home, name: str) -> dict[str, Any]:
+    """Let the supervisor ask where there is one, for it has the keys at hand; else ask here."""
+    client = supervisor_if_up(home)
+    if client is not None:
+        with client:
+            told: dict[str, Any] = client.call("keys", name=name)
+            return told
+    from investbot.bootstrap.account import ask_venue, look_at_keys
+
+    with unlocked(session, home) as vault:
+        return look_at_keys(home, name, vault.data_key(name), lambda each, key: ask_venue(home, each, key))
+
+
+def _judge(session: Session, name: str, mode: str, rights: dict[str, Any]) -> None:
     """Say what the rights mean for a start."""
     words = {True: "yes", False: "no", None: "the venue does not say"}
     session.output.say(

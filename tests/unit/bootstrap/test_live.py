@@ -21,6 +21,7 @@ from investbot.bootstrap.account import (
     ask_venue,
     check_capital,
     demand_none_left,
+    look_at_keys,
     read_account,
 )
 from investbot.bootstrap.consent import FILE, allow_live, allow_withdrawals, allows_withdrawals, read_consent
@@ -262,6 +263,27 @@ def test_what_a_flat_instance_left_is_named() -> None:
 
     with pytest.raises(TryAgain, match="did not confirm that: binance does not answer"):
         demand_none_left("alpha", silent)
+
+
+def test_keys_are_named_and_a_venue_asked_where_one_is_traded_at(home: Home) -> None:
+    at_venue(home, "alpha")
+    make_instance(home, "beta")
+    account = Account(GOOD, Decimal(5), "USDT")
+    told = look_at_keys(home, "alpha", KEY, lambda name, key: account)
+    assert told == {
+        "name": "alpha",
+        "mode": "live",
+        "keys": [{"key": each, "set_at": "1970-01-01T00:00:00Z"} for each in ("apiKey", "secret")],
+        "trade": True,
+        "withdraw": False,
+        "ip_restricted": True,
+    }
+
+    def unasked(name: str, key: bytes) -> Account:
+        raise AssertionError(name)
+
+    told = look_at_keys(home, "beta", KEY, unasked)
+    assert (told["mode"], told["keys"], told["trade"]) == ("paper", [], None)
 
 
 def test_a_venue_is_asked_only_with_keys(home: Home) -> None:
