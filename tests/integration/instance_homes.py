@@ -138,7 +138,7 @@ def log_lines(folder: InstanceHome) -> list[dict[str, Any]]:
     return [json.loads(line) for path in folder.log_files() for line in path.read_text().splitlines()]
 
 
-def wait_for(check: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_for(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until `check` is true and give what it gave."""
     until = time.monotonic() + seconds
     while not (found := check()):

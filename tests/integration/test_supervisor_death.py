@@ -55,7 +55,7 @@ def daemon(home: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 async def ready(home: Path) -> None:
@@ -63,7 +63,7 @@ async def ready(home: Path) -> None:
 
 
 def ask(home: Path, verb: str, **args: Any) -> Any:
-    with ControlClient(home, timeout_s=30) as client:
+    with ControlClient(home, timeout_s=60) as client:
         return client.call(verb, **args)
 
 
@@ -258,7 +258,7 @@ async def test_another_user_is_turned_away(home: Path) -> None:
 async def say_hello(home: Path, hello: dict[str, Any]) -> dict[str, Any]:
     reader, writer = await asyncio.open_unix_connection(socket_path(home))
     writer.write(codec.encode({"hello": hello}))
-    answer = codec.decode(await asyncio.wait_for(reader.readline(), 10))
+    answer = codec.decode(await asyncio.wait_for(reader.readline(), 60))
     writer.close()
     return answer
 
@@ -293,7 +293,7 @@ async def test_an_instance_run_by_hand_is_adopted_and_never_doubled(home: Path) 
             assert line["message"] == "already running"
             (line,) = await call("stop", names=["alpha"])
             assert line["ok"]
-            by_hand.wait(5)
+            by_hand.wait(60)
     assert len(pids(home, "alpha")) == 1
 
 

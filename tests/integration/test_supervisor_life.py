@@ -46,7 +46,7 @@ async def test_start_status_stop(home: Path) -> None:
         row = await state(call, "alpha")
         assert row["state"] == "RUNNING"
         assert row["pid"] == pids(home, "alpha")[0]
-        assert row["heartbeat_age_s"] < 2
+        assert row["heartbeat_age_s"] < 30
         assert row["rss_mb"] > 1
         (line,) = await call("start", names=["alpha"])
         assert line["ok"]
@@ -193,7 +193,7 @@ async def test_a_wall_clock_that_jumps_changes_nothing(home: Path) -> None:
             await asyncio.sleep(1.2)
             row = await state(call, "alpha")
             assert (row["state"], row["restarts"]) == ("RUNNING", 0)
-            assert 0 <= row["heartbeat_age_s"] < 2
+            assert 0 <= row["heartbeat_age_s"] < 30
             assert row["uptime_s"] < 60
         assert (await until(call, "beta", "RUNNING"))["restarts"] == 1
 

@@ -185,7 +185,7 @@ def test_what_was_run_by_hand_is_there_when_up_returns_and_stops_when_told(place
         place.up()
         (line,) = place.ask("stop", names=["alpha"])
         assert (line["ok"], line["state"]) == (True, "STOPPED")
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert place.row("alpha")["exit_code"] == 0
 
 
@@ -217,7 +217,7 @@ def test_in_the_foreground_the_service_manager_hears_it(place: Place, tmp_path: 
             process.send_signal(signal.SIGTERM)
             while b"STOPPING=1" not in said:
                 said = door.recv(4096)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ async def keeping(home: Path, behaviour: str, **more: Any) -> AsyncIterator[tupl
 
 
 async def reaches(keeper: CompanionKeeper, done: Callable[[lc.Life], bool]) -> lc.Life:
-    assert await keeper.until(done, 20), keeper.life
+    assert await keeper.until(done, 60), keeper.life
     return keeper.life
 
 
@@ -124,7 +124,7 @@ async def test_one_that_is_never_ready_is_waited_for_only_so_long(home: Path) ->
 async def test_one_that_a_dead_supervisor_left_is_ended_first(home: Path) -> None:
     (home / "left.py").write_text(SOURCE.replace("BEHAVIOUR", "signal.signal(15, signal.SIG_IGN); time.sleep(600)"))
     left = await asyncio.create_subprocess_exec(sys.executable, str(home / "left.py"), "--home", str(home))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while lock_holder(home / "run" / "feed.lock") != left.pid:  # noqa: ASYNC110 - another process takes it
             await asyncio.sleep(0.02)
     async with keeping(home, BEATS) as (companions, keeper):
