@@ -15,6 +15,7 @@ from investbot.bootstrap.panic import panic
 from investbot.control.server import HomeLock
 from investbot.domain import events as e
 from investbot.domain.order import Role
+from investbot.supervisor.journal import Journal, Remembered
 from scripts.chaos_run.fleet import KEY
 from tests.integration.instance_homes import make_home, make_instance
 from tests.integration.live_exchange import ONCE, Stage, staged, wait_for
@@ -84,6 +85,8 @@ def test_panic_ends_what_is_busy_hung_and_deaf_and_sells_once(tmp_path: Path) ->
 def test_panic_finds_a_process_that_takes_its_lock_late(tmp_path: Path) -> None:
     home = make_home(tmp_path / "fleet")
     folder = make_instance(home, "alpha", "venue.name=synthetic")
+    journal = Journal(home.run.journal)
+    journal.write({"alpha": Remembered(state="RUNNING", wanted=True, restore=True, pid=1, start_time=1)})
     rounds: list[int] = []
     with holding(folder.lock, after_s=2.0) as late:
 
@@ -99,3 +102,4 @@ def test_panic_finds_a_process_that_takes_its_lock_late(tmp_path: Path) -> None:
         assert late.wait(60) == -signal.SIGKILL
     assert len(rounds) == 2
     HomeLock(home.path).close()
+    assert journal.read()["alpha"] == Remembered()  # no later supervisor starts it by itself
