@@ -202,7 +202,7 @@ def _link(site: _Site, serve: Serve) -> Link:
     """Make the way to a supervisor; in the foreground to the service manager too."""
     from investbot.control.link import InstanceLink
 
-    if site.isolated:
+    if not site.alone:
         return InstanceLink(site.place.path, site.folder.name, serve)
     from investbot.bootstrap.systemd import Manager, ToldLink
 

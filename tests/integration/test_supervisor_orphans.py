@@ -29,12 +29,7 @@ from tests.integration.supervision import alive
 
 PASSPHRASE = "correct horse, Batterie, клемма"
 CHEAP = KdfCost(memory_kib=8 * 4, iterations=1, lanes=4)
-ROOT = Path(__file__).parents[2]
 LIVELY = ("venue.name=synthetic", "venue.synthetic.speed=20", "restart.orphan_after=4s", "restart.backoff=100ms")
-RUN = (
-    "import os, sys; from pathlib import Path; from investbot.bootstrap.instance import run_foreground;"
-    "sys.exit(run_foreground(Path(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.stdin.readline())).exit_code)"
-)
 
 
 class Place:
@@ -89,18 +84,15 @@ class Place:
         return [json.loads(line) for line in self.home.run.audit.read_text().splitlines()]
 
     @contextlib.contextmanager
-    def by_hand(self, name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Run an instance in the foreground, as `investbot run` does."""
-        with subprocess.Popen(
-            [sys.executable, "-c", RUN, str(self.home.path), name],
-            stdin=subprocess.PIPE,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            text=True,
-        ) as process:
-            assert process.stdin is not None
-            process.stdin.write(self.vault.data_key(name).hex() + "\n")
-            process.stdin.close()
+    def by_hand(self, name: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run an instance in the foreground: the process that `investbot run` becomes."""
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(self.vault.data_key(name))
+        command = [sys.executable, "-P", "-m", "investbot.bootstrap.instance", "--alone"]
+        command += ["--home", str(self.home.path), "--name", name, "--key-fd", str(reading)]
+        with subprocess.Popen(command, pass_fds=(reading,), env={**os.environ, **environment}) as process:
+            os.close(reading)
             try:
                 yield process
             finally:
