@@ -15,6 +15,7 @@ from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.secrets import secret_names
 from investbot.bootstrap import known_rights
 from investbot.bootstrap.consent import allow_live, allow_withdrawals, allows_withdrawals
+from investbot.bootstrap.errand import send
 from investbot.bootstrap.home import Home, InstanceHome
 from investbot.bootstrap.live import at_venue, demand_tradeable, trading_venue, venue_keys
 from investbot.bootstrap.venues import make_venue
@@ -97,6 +98,17 @@ def look_at_keys(place: Home, name: str, key: bytes, ask: Ask) -> dict[str, Any]
     told = ask(name, key).data() if at_venue(config) else {}
     rights = {right: told.get(right) for right in ("trade", "withdraw", "ip_restricted")}
     return {"name": name, "mode": config.venue.mode.value, "keys": stored, **rights}
+
+
+def key_desk(place: Home, key_of: KeyOf) -> Callable[[str], dict[str, Any]]:
+    """Give what tells of the keys of a named instance, its venue asked in a process of its own."""
+
+    def look(name: str) -> dict[str, Any]:
+        return look_at_keys(
+            place, name, key_of(name), lambda each, key: read_account(send(place.path, each, key, "account"))
+        )
+
+    return look
 
 
 async def _patiently(look: Callable[[], Any], patience_s: float) -> Account:

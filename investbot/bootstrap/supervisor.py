@@ -22,7 +22,7 @@ from investbot.adapters.log.rotation import RotatingFile
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault, Vault
 from investbot.bootstrap import reading
-from investbot.bootstrap.account import Account, admit, check_capital, demand_none_left, look_at_keys, read_account
+from investbot.bootstrap.account import Account, admit, check_capital, demand_none_left, key_desk, read_account
 from investbot.bootstrap.admission import access_of
 from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.errand import send
@@ -148,10 +148,6 @@ class FleetFiles:
         """Ask its venue whether the account bears this allocation, in quote; ConfigError, AuthFailed."""
         check_capital(self._home, name, self.data_key, self._ask, amount)
 
-    def keys(self, name: str) -> dict[str, Any]:
-        """Tell which keys an instance has, and let its venue say what they may do."""
-        return look_at_keys(self._home, name, self.data_key(name), self._ask)
-
     def prove_flat(self, name: str) -> None:
         """Ask its venue whether it has orders of a flat instance; TryAgain naming them, or why it does not say."""
         if at_venue(self._config(name)):
@@ -233,7 +229,7 @@ async def _supervise(
     herald = SupervisorHerald(Manager(os.environ))
     companions = [feed_companion(home)]
     more: dict[str, Any] = {"companions": companions, "herald": herald, "post": post, "access": access_of(home)}
-    more["limits"] = LimitsFile(home.path).read
+    more |= {"limits": LimitsFile(home.path).read, "look_at_keys": key_desk(home, outside.data_key)}
     supervisor = Supervisor(home.path, outside, spawner, clock, **more)
     asked: list[asyncio.Task[Any]] = []
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -42,6 +42,8 @@ from investbot.supervisor.turns import Turns
 from investbot.supervisor.warden import Limits, Warden, limit_notice, no_limits
 
 _CHUNK_BYTES = 1 << 18
+LookAtKeys = Callable[[str], dict[str, Any]]
+"""Takes an instance's name, tells which keys it has and what its venue says of them; AuthFailed, VenueError."""
 
 
 class Supervisor:
@@ -62,14 +64,16 @@ class Supervisor:
         herald: Herald | None = None,
         post: Post | None = None,
         limits: Limits = no_limits,
+        look_at_keys: LookAtKeys | None = None,
     ) -> None:
         """Supervise `home`; `cooldown_s` seconds lie between two equal dangerous verbs.
 
         `companions` are started before the instances; `herald` is told how things are; `post` carries the notices;
-        `limits` reads what the whole fleet is held to.
+        `limits` reads what the whole fleet is held to; `look_at_keys` asks the venue of an instance about its keys.
         """
         self._home = home
         self._outside = outside
+        self._look_at_keys = look_at_keys
         self._clock = clock
         self._server = ControlServer(home, self, owner_uid=owner_uid, access=access)
         self._scribe = Scribe(home / "run" / "audit.jsonl", clock)
@@ -178,7 +182,7 @@ class Supervisor:
             case m.AllocateArgs():
                 return await self._trading.allocate(args)
             case m.KeysArgs():
-                return await asyncio.to_thread(self._outside.keys, args.name)
+                return await self._keys(args.name)
             case m.ReadArgs():
                 return await self._read(args, emit)
             case m.WatchArgs():
@@ -222,6 +226,12 @@ class Supervisor:
         if not args.names:
             raise UsageError("Say which instances are meant, or --all of them.")
         return args.names
+
+    async def _keys(self, name: str) -> Any:
+        await self._fleet.find(name)
+        if self._look_at_keys is None:
+            raise UsageError("This supervisor asks no venue about keys.")
+        return await asyncio.to_thread(self._look_at_keys, name)
 
     async def _read(self, args: m.ReadArgs, emit: Emit) -> Any:
         await self._fleet.find(args.name)

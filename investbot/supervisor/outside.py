@@ -71,13 +71,6 @@ class Outside(Protocol):
         """Ask its venue whether the account bears this allocation, in quote; ConfigError, AuthFailed."""
         ...
 
-    def keys(self, name: str) -> dict[str, Any]:
-        """Tell which keys an instance has and, where it trades at a venue, let that say what they may do.
-
-        UnknownInstance, AuthFailed, VenueError.
-        """
-        ...
-
     def prove_flat(self, name: str) -> None:
         """Ask its venue whether it has orders of a flat instance; TryAgain naming them, or why it does not say."""
         ...

@@ -66,9 +66,6 @@ class FolderOutside:
         if amount > Decimal(self.body(name).get("free", "Infinity")):
             raise ConfigError(f"{name} counts on {amount}.")
 
-    def keys(self, name: str) -> dict[str, Any]:
-        return {"name": name, "keys": [], "trade": self.body(name)["live"] or None}
-
     def prove_flat(self, name: str) -> None:
         if self.body(name).get("left"):
             raise TryAgain(f"{name} is flat, but its venue still has an order of it.")
@@ -121,6 +118,7 @@ def make_supervisor(home: Path, outside: FolderOutside | None = None, **options:
     outside = outside or FolderOutside(home)
     spawner = PlainSpawner(home, (str(CHILD),))
     chosen: dict[str, Any] = {"patience": QUICK, "cooldown_s": 0.2} | options
+    chosen.setdefault("look_at_keys", lambda name: {"name": name, "keys": []})
     return Supervisor(home, outside, spawner, chosen.pop("clock", SystemClock()), **chosen)
 
 
