@@ -14,7 +14,7 @@ from investbot.domain.errors import TryAgain
 from investbot.supervisor.spawn import clean_environment
 
 _MODULE = "investbot.bootstrap.errands"
-LONGEST_S = 120.0
+LONGEST_S = 180.0
 """Seconds an errand may take."""
 
 

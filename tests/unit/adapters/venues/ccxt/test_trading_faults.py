@@ -414,3 +414,10 @@ async def test_an_error_is_forgotten_once_the_same_question_is_answered() -> Non
         assert "-1000" in venue.health().last_error
         await venue.balances()
         assert venue.health().last_error == ""
+
+
+@pytest.mark.parametrize(("speed", "window"), [(1, "10000"), (50, "59000")])
+async def test_where_time_runs_fast_the_widest_window_is_asked_for(speed: float, window: str) -> None:
+    async with desk(speed=speed) as (exchange, venue):
+        await venue.submit(entry(exchange))
+        assert exchange.core.submissions[-1].query["recvWindow"] == window
