@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.discord import Discord, discord
 from tests.integration.cli import Shell, market
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 CAUSE = "fleet:daily_loss"
 
@@ -38,7 +38,7 @@ def shell(tmp_path: Path, server: Discord) -> Iterator[Shell]:
         shell("down", "--yes")
 
 
-def until(done: Callable[[], Any], seconds: float = 60) -> None:
+def until(done: Callable[[], Any], seconds: float = 150) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "what was waited for did not come"

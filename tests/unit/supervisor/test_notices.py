@@ -144,6 +144,12 @@ def test_net_reward_over_risk_is_worked_out_from_fees() -> None:
     )
 
 
+def test_the_fee_of_what_is_sold_grows_with_its_price() -> None:
+    dear = [replace(FILL, fee_quote=FILL.price * FILL.quantity / 10) if each is FILL else each for each in STORY]
+    # 0.025 - 0.1 * (2 + 0.025) = -0.1775, over 0.011001
+    assert dict(one(*dear, subject=TRADES).fields)["R:R"] == "-16.13 net (2.50 before costs)"
+
+
 def test_a_fee_in_base_counts_as_one_in_quote_does() -> None:
     in_base = replace(FILL, fee=Decimal("0.00000015"), fee_currency="BTC", fee_quote=Decimal(0))
     other = [in_base if each is FILL else each for each in STORY]

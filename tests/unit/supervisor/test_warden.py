@@ -45,7 +45,7 @@ class Floor:
     def __init__(self, *rows: dict[str, Any]) -> None:
         self.rows = {each["name"]: each for each in rows}
         self.deaf: set[str] = set()
-        self.asked: list[tuple[str, str, str]] = []
+        self.asked: list[tuple[str, str, str | None]] = []
         self.told: list[tuple[str, tuple[str, ...], str]] = []
         self.limits = FleetLimits(daily_loss=Decimal("0.1"))
         self.broken = False
@@ -125,10 +125,12 @@ async def test_exposure_to_one_base_pauses_those_that_trade_it() -> None:
         row("b", exposure={"BTC": "6", "ETH": "1"}, symbols=["BTC/USDT", "ETH/USDT"]),
         row("c", symbols=["ETH/USDT"], exposure={"ETH": "2"}),
         row("d", mode="live", exposure={"BTC": "9"}),
+        row("e", state="STOPPED", capital="0.01", exposure={"BTC": "1"}),
     )
     floor.limits = FleetLimits(base_exposure=Decimal("0.1"))
     await floor.warden().look()
     assert floor.asked == [("a", "pause", "fleet:exposure_BTC"), ("b", "pause", "fleet:exposure_BTC")]
+    assert floor.told[0][1] == ("a", "b"), "one that stands is paused by nobody"
 
 
 async def test_one_that_does_not_hear_is_asked_again() -> None:
@@ -167,6 +169,17 @@ async def test_without_limits_nobody_is_looked_at() -> None:
     await warden.look()
     await warden.look()
     assert floor.looks == 1
+
+
+async def test_a_pause_that_could_not_be_lifted_is_tried_again_without_limits_too() -> None:
+    floor = Floor(row("a", paused={"fleet:open_risk": "old"}))
+    floor.limits, floor.deaf = no_limits(), {"a"}
+    warden = floor.warden()
+    await warden.look()
+    assert floor.rows["a"]["paused"]
+    floor.deaf = set()
+    await warden.look()
+    assert floor.rows["a"]["paused"] == {}
 
 
 async def test_no_more_run_than_may() -> None:
