@@ -42,6 +42,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "strategies": ("strategies",),
     "backtest": ("backtest",),
     "choose_stop": ("choose-stop",),
+    "analyze": ("analyze",),
     "version": ("version",),
 }
 _MODULE_OF = {verb: module for module, verbs in MODULES.items() for verb in verbs}

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from investbot.adapters.history.candle_cache import CandleCache
+from investbot.domain.market import Timeframe
+from tests.unit.analysis.builders import walk
 from tests.unit.cli.conftest import Cli, candle_file
 
 BROKEN = """
@@ -38,7 +41,9 @@ class Forgetful:
 
 
 def test_strategies_are_listed_and_shown(cli: Cli) -> None:
-    assert [row["name"] for row in cli("strategies", "list", "--json").json] == ["conservative_scalp", "ma_cross"]
+    names = [row["name"] for row in cli("strategies", "list", "--json").json]
+    assert names == sorted(names)
+    assert {"conservative_scalp", "ma_cross", "smc_confluence", "wyckoff_elliott"} < set(names)
     shown = cli("strategies", "show", "ma_cross", "--json").json
     assert [each["parameter"] for each in shown["parameters"]] == ["fast", "slow", "kind"]
     assert "ema sma" in cli("strategies", "show", "ma_cross").out
@@ -170,3 +175,44 @@ def test_stops_are_compared_on_a_profiles_history(cli: Cli, folder: Path) -> Non
 def test_stops_need_candles(cli: Cli, folder: Path) -> None:
     (folder / "empty.csv").write_text("timestamp,open,high,low,close,volume\n", encoding="utf-8")
     assert cli("choose-stop", "--profile", "ma-cross", "--data", str(folder / "empty.csv")).code != 0
+
+
+def candle_rows(count: int) -> list[tuple[int, float, float, float, float, float]]:
+    """A made-up market of five-minute bars."""
+    return [(each.opened_at, *each.bar) for each in walk(count)]
+
+
+def test_a_chart_is_read_from_a_file(cli: Cli, tmp_path: Path) -> None:
+    lines = [",".join(map(str, row)) for row in candle_rows(400)]
+    file = tmp_path / "BTCUSDT.csv"
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *lines]) + "\n", encoding="utf-8")
+    told = cli("analyze", "bias", "BTC/USDT", "--data", str(file), "--json").json
+    assert (told["what"], told["symbol"], len(told["rows"])) == ("bias", "BTC/USDT", 4)
+    shown = cli("analyze", "bias", "--data", str(file)).out
+    assert "BTCUSDT" in shown
+    assert "alignment" in shown
+    picture = tmp_path / "a.png"
+    drawn = cli("analyze", "levels", "BTC/USDT", "--data", str(file), "--png", str(picture))
+    assert (drawn.code, picture.stat().st_size > 1000) == (0, True)
+    short = cli("analyze", "bias", "--data", str(tmp_path / "none.csv"))
+    assert (short.code, "There is no candle file" in short.err) == (65, True)
+
+
+def test_charts_are_read_from_the_market_cache(cli: Cli, tmp_path: Path) -> None:
+    home = tmp_path / "cached"
+    assert cli("init", home=home).code == 0
+    empty = cli("analyze", "setup", home=home)
+    assert (empty.code, "holds no 5m candles yet" in empty.err) == (65, True)
+    rows = candle_rows(400)
+    for name in ("BTC/USDT", "ETH/USDT"):
+        cache = CandleCache(home / "market" / "binance")
+        cache.keep(name, Timeframe.parse("5m"), rows[0][0], rows[-1][0] + 300_000, rows)
+    ranked = cli("analyze", "setup", "--json", home=home).json
+    assert {row["symbol"] for row in ranked} == {"BTC/USDT", "ETH/USDT"}
+    assert ranked[0]["score"] >= ranked[1]["score"]
+    one = cli("analyze", "regime", "ETH/USDT", "--json", home=home).json
+    assert (one["symbol"], one["what"]) == ("ETH/USDT", "regime")
+    unknown = cli("analyze", "regime", "DOGE/USDT", home=home)
+    assert (unknown.code, "of DOGE/USDT" in unknown.err) == (65, True)
+    both = cli("analyze", "setup", "--png", str(tmp_path / "a.png"), home=home)
+    assert (both.code, "one symbol" in both.err) == (64, True)
