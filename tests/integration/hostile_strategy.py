@@ -5,6 +5,8 @@ What came of each try goes into its instance's own log folder. It is loaded by a
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -15,6 +17,7 @@ import platform
 import resource
 import signal
 import socket
+import stat
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -519,6 +522,11 @@ def change_its_own_capital() -> None:
 
 
 @attack
+def ask_after_the_keys_of_another() -> None:
+    command("keys", name="beta")
+
+
+@attack
 def read_the_log_of_commands() -> None:
     with ControlClient(HOME, timeout_s=10) as client:
         list(client.stream("audit"))
@@ -548,6 +556,17 @@ def find_open_files_of_others() -> None:
             continue
         if (seen.st_dev, seen.st_ino) in foreign:
             return
+    raise PermissionError(errno.EPERM, "none was left open")
+
+
+@attack
+def find_a_socket_left_open() -> None:
+    """Before its own event loop there is none, unless one was handed down."""
+    if asyncio._get_running_loop() is None:
+        for handle in range(3, 512):
+            with contextlib.suppress(OSError):
+                if stat.S_ISSOCK(os.fstat(handle).st_mode):
+                    return
     raise PermissionError(errno.EPERM, "none was left open")
 
 

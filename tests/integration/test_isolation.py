@@ -71,7 +71,7 @@ WORKS_FREE = (
     "look_at_the_network",
     "call_an_abstract_socket",
 )
-VERBS = ("status", "stop", "flatten", "pause", "read", "allocate", "audit")
+VERBS = ("status", "stop", "flatten", "pause", "read", "allocate", "keys", "audit")
 
 
 def scene(folder: Path, uid: int, *options: str) -> dict[str, Any]:
