@@ -14,9 +14,10 @@ from scripts.benches.figures import Figure
 from scripts.benches.market import bars_of, candles_of, data_sets, window
 
 CUTS = 50
-WINDOW = 20_000
+WINDOW = 4_000
 """A longer file is looked at in a window of so many bars, drawn anew for each analyser."""
-STRATEGY_WINDOW = 5_000
+STRATEGY_WINDOW = 1_000
+"""Bars after the warm-up on which opinions are compared."""
 
 
 def measure(_scratch: Path) -> Iterator[Figure]:
@@ -41,7 +42,7 @@ def _analysers(path: Path) -> Iterator[str]:
         cut = looks_ahead_at(analyser, bars, chance.sample(range(1, size), CUTS))
         if cut is not None:
             yield f"{name} at {cut}"
-        elif first_disagreement(analyser, bars.first(STRATEGY_WINDOW)) is not None:
+        elif first_disagreement(analyser, bars) is not None:
             yield f"{name} has two faces"
 
 
@@ -49,7 +50,7 @@ def _strategies(path: Path) -> Iterator[str]:
     """Name each strategy whose opinions change with the future; the time budget is none of this bench's business."""
     for name in strategy_names():
         strategy = make_strategy(name, {})
-        candles = candles_of(path, max(STRATEGY_WINDOW, 2 * strategy.warmup))
+        candles = candles_of(path, strategy.warmup + STRATEGY_WINDOW)
         if len(candles) <= strategy.warmup + 1:
             continue
         report = check_strategy(strategy, candles, cuts=CUTS, budget_us=float("inf"))

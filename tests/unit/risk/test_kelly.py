@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -42,6 +43,7 @@ def test_kelly_is_off_until_it_is_asked_for_and_knows_enough() -> None:
     assert risk_share(quarter, None) == D("0.5")
     assert risk_share(quarter, Record(29, 20, D(20), D(9))) == D("0.5")
     assert risk_share(quarter, GOOD) == D("0.0625")
+    assert risk_share(replace(quarter, kelly_trips=100), GOOD) == D("0.0625")
     assert risk_share(RiskRules(kelly_fraction=D("0.25"), risk_fraction=D("0.5"), kelly_trips=101), GOOD) == D("0.5")
 
 
