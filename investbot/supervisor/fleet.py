@@ -43,7 +43,7 @@ class Fleet:
         self._remembered: dict[str, Remembered] = {}
         self._saving = asyncio.Lock()
         self._dirty = asyncio.Event()
-        self._is_open = False
+        self._opened = asyncio.Event()
         self._clerk = ThreadPoolExecutor(1, "journal")
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -72,7 +72,7 @@ class Fleet:
                     keeper.tell(lc.Elapsed(lc.Timer.BACKOFF))
             elif restore and before.restore:
                 keeper.tell(lc.StartAsked())
-        self._is_open = True  # until here nothing may be written: it would forget processes not yet looked for
+        self._opened.set()  # until here nothing may be written: it would forget processes not yet looked for
         self._changed()
         await self.save()
         self._tasks.append(asyncio.create_task(self._write()))
@@ -82,8 +82,9 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._changed()
-        await self.save()
+        if self._opened.is_set():
+            self._changed()
+            await self.save()
         await asyncio.to_thread(self._clerk.shutdown)
         for keeper in self.keepers.values():
             keeper.let_go()
@@ -135,8 +136,9 @@ class Fleet:
 
     async def save(self) -> None:
         """Write what there is to remember and see it on the disk; a full disk is logged and survived."""
+        await self._opened.wait()
         async with self._saving:
-            if not self._is_open or not self._dirty.is_set():
+            if not self._dirty.is_set():
                 return  # whoever saved meanwhile has taken it along
             self._dirty.clear()
             now = self.tools.now()

@@ -121,7 +121,7 @@ async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home
         ask(home, "start", names=["alpha"])
         asking = asyncio.create_task(asyncio.to_thread(ask, home, "restart", names=["alpha"]))
         await eventually(lambda: row_of(home, "alpha")["state"] == "STOPPING")
-        await eventually(lambda: b"STOPPING" in (home / "run" / "supervisor.json").read_bytes())
+        await eventually(lambda: told(home, b"STOPPING"))
         process.kill()
         process.wait()
         with pytest.raises(SupervisorDown):
@@ -163,6 +163,12 @@ async def test_how_an_instance_ended_while_nobody_watched_counts(home: Path) -> 
         assert row_of(home, "beta")["error"] == "Edit it."
 
 
+def told(home: Path, pattern: bytes) -> bool:
+    """Tell whether the supervisor has written down what it knows like this."""
+    path = home / "run" / "supervisor.json"
+    return path.exists() and re.search(pattern, path.read_bytes()) is not None
+
+
 def has_failed(home: Path, name: str, times: int) -> bool:
     """Tell whether the supervisor remembers so many failures, once it has written what it knows."""
     kept = json.loads((home / "run" / "supervisor.json").read_text())["instances"][name]
@@ -195,7 +201,7 @@ async def test_the_count_of_failures_survives_a_killed_supervisor(home: Path) ->
         await ready(home)
         (line,) = ask(home, "start", names=["alpha"])
         assert line["state"] == "BACKOFF"
-        await eventually(lambda: b'"attempts": 1' in (home / "run" / "supervisor.json").read_bytes())
+        await eventually(lambda: told(home, rb'"attempts": 1'))
         process.kill()
         process.wait()
     with daemon(home):
@@ -328,7 +334,7 @@ async def test_no_way_leads_to_two_processes_of_one_instance(home: Path) -> None
         await ready(home)
         # Many faces at once; a supervisor that dies before its child has the lock.
         asking = [asyncio.create_task(asyncio.to_thread(ask, home, "start", names=["alpha"])) for _ in range(4)]
-        await eventually(lambda: re.search(rb'"pid": \d', (home / "run" / "supervisor.json").read_bytes()))
+        await eventually(lambda: told(home, rb'"pid": \d'))
         process.kill()
         process.wait()
         await asyncio.gather(*asking, return_exceptions=True)
