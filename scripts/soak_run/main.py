@@ -72,7 +72,8 @@ def soak(fleet: BenchFleet, seconds: float) -> tuple[dict[str, list[Sample]], li
             for name, pid in [(SUPERVISOR, fleet.pid), *((row["name"], row["pid"]) for row in fleet.status())]:
                 if pid is not None:
                     samples[name].append(Sample(at, memory(pid).private, descriptors(pid), threads(pid)))
-            print(f"{at:8.0f} s  {len(samples)} processes", file=sys.stderr, flush=True)
+            most = max(taken[-1].private_mb for name, taken in samples.items() if name != SUPERVISOR)
+            print(f"{at:8.0f} s  an instance takes at most {most:.2f} MB", file=sys.stderr, flush=True)
             time.sleep(max(0.0, min(pause, seconds - (time.monotonic() - began))))
         return samples, fleet.status()
 

@@ -29,6 +29,8 @@ KEY_BYTES = 32
 BUSY_SECONDS = 5.0
 CHECKPOINT_PAGES = 4000
 """How long the log grows before a commit folds it in: 16 MB, so that few appends wait for it."""
+CACHE_KIB = 1024
+"""Most of a ledger that its writer keeps in memory: an append touches the last pages, and many ledgers are open."""
 APPLICATION_ID = 0x49424C47
 """`IBLG` in the file's header: a ledger of InvestBot."""
 
@@ -81,6 +83,7 @@ def connect(path: Path, key: Key, *, read_only: bool = False) -> Connection:
             else:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except BaseException:
         connection.close()
         raise

@@ -66,6 +66,12 @@ def test_a_connection_is_durable_and_tight(path: Path) -> None:
             connection.execute("SELECT load_extension('anything')")
 
 
+def test_a_writer_keeps_little_of_a_ledger_in_memory(path: Path) -> None:
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        assert connection.execute("PRAGMA cache_size").fetchone()[0] == -sqlcipher.CACHE_KIB
+    assert sqlcipher.CACHE_KIB <= 2048
+
+
 def test_every_file_of_a_ledger_is_for_its_owner_only_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
