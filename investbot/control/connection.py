@@ -44,7 +44,8 @@ class Connection:
                 raise ConnectionResetError
             self._writer.write(line)
             try:
-                await asyncio.wait_for(self._writer.drain(), PATIENCE_S)
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._writer.drain()
             except TimeoutError:
                 self._writer.transport.abort()
                 raise ConnectionResetError from None
