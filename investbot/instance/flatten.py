@@ -21,6 +21,8 @@ _FLAT_S = 60.0
 """Seconds that a live venue has to sell all of it."""
 _CANDLES_S = 10.0
 """Seconds that candles may keep a live sale waiting: it needs none of them."""
+_ROUNDS = 2
+"""Times that a live venue is told to sell what it has."""
 _COMPARED_S = 30.0
 """Seconds that a comparison with the venue may take at the end."""
 
@@ -39,13 +41,17 @@ async def flatten(parts: Parts, by: str) -> dict[str, Any]:
         state = found.engine.state
         request = InstanceRequest(action="flatten", by=by)
         journal = Journal(parts.ledger, _nobody, _GROUP)
-        if state.begun:
-            journal.add(found.market.handle(desk.as_fact(request, max(state.last_at, state.last_candle_at))))
-        told = journal.commit()
+
+        def ask() -> list[tuple[int, Event]]:
+            if state.begun:
+                journal.add(found.market.handle(desk.as_fact(request, max(state.last_at, state.last_candle_at))))
+            return journal.commit()
+
         if isinstance(found.market, LiveMarket):
             live = found.market
-            live.committed([event for _, event in told])
-            told = [*told, *await _settled(live, journal, lambda: desk.is_settled(request, state))]
+            told = await _settled(live, journal, ask, lambda: desk.is_settled(request, state))
+        else:
+            told = ask()
         if not desk.is_settled(request, state):
             held = ", ".join(holding.plan.symbol for holding in state.holdings.values())
             doubt = ", ".join(name for name, o in state.orders.items() if o.state in _IN_DOUBT)
@@ -59,12 +65,20 @@ async def flatten(parts: Parts, by: str) -> dict[str, Any]:
         parts.ledger.close()
 
 
-async def _settled(live: LiveMarket, journal: Journal, is_settled: Callable[[], bool]) -> list[tuple[int, Event]]:
-    """Wait until all is sold and every order is known to be done; what the venue did not know is asked for again."""
-    told = await pump(live, journal, live.executor.until(is_settled, _FLAT_S))
-    if is_settled():
+async def _settled(
+    live: LiveMarket, journal: Journal, ask: Callable[[], list[tuple[int, Event]]], is_settled: Callable[[], bool]
+) -> list[tuple[int, Event]]:
+    """Ask for it, wait until all is sold, then compare: what the venue did not know until then is sold too."""
+    told: list[tuple[int, Event]] = []
+    for _ in range(_ROUNDS):
+        asked = ask()
+        live.committed([event for _, event in asked])
+        told += [*asked, *await pump(live, journal, live.executor.until(is_settled, _FLAT_S))]
+        if not is_settled():
+            break
         told += await pump(live, journal, live.executor.until_compared(_COMPARED_S))
-        told += await pump(live, journal, live.executor.until(is_settled, _FLAT_S))
+        if is_settled():
+            break
     return told
 
 

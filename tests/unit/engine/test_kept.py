@@ -193,3 +193,16 @@ def test_a_venue_that_says_it_keeps_no_stops_is_asked_once_a_position() -> None:
     assert [order.role for order in (o.order for o in host.state.orders.values())] == [Role.EXIT] or host.of(
         e.PositionClosed
     )
+
+
+def test_a_refused_stop_is_asked_for_again_at_the_next_candle_and_not_as_often_as_one_compares() -> None:
+    host = keeping()
+    host.events += host.engine.take([OrderReport(host.state.last_at, "1-stop-2", OrderState.REJECTED, reason="no")])
+    for _ in range(3):
+        host.tell(f.Reconciled(host.state.last_at, ()))
+    assert len(placed(host, Role.STOP)) == 1
+    host.feed(flat(3))
+    assert len(placed(host, Role.STOP)) == 2
+    host.events += host.engine.take([OrderReport(host.state.last_at, "1-stop-3", OrderState.REJECTED, reason="no")])
+    host.tell(f.OperatorRequest(host.state.last_at, f.Action.FLATTEN))
+    assert host.of(e.PositionClosed)

@@ -213,8 +213,12 @@ async def test_selling_all_needs_no_candles(host: LiveInside, fails: bool, caplo
     assert "DayRolled" not in [event["kind"] for event in told["events"]]
 
 
-async def test_flattening_does_not_end_before_doubts_are_gone(host: LiveInside) -> None:
-    """An entry counts as never accepted and the venue had it all the time: what it bought is sold too."""
+@pytest.mark.parametrize("lag", [0, 3])
+async def test_flattening_does_not_end_before_doubts_are_gone(host: LiveInside, lag: int) -> None:
+    """An entry counts as never accepted and the venue had it all the time: what it bought is sold too.
+
+    With a lag of three reads the comparison at the start does not see it yet.
+    """
     host.account._stream = False
     host.account.capabilities = replace(host.account.capabilities, read_lag_ms=0)
     host.account.fail("submit", "applied")
@@ -223,7 +227,7 @@ async def test_flattening_does_not_end_before_doubts_are_gone(host: LiveInside) 
     await host.until(lambda: "never accepted" in [row.get("reason") for row in host.ledger.rows()])
     runner.stop()
     await task
-    host.account.lag = 0
+    host.account.lag = lag
     host.renew()
     told = await flatten(host.parts(), "panic")
     assert told["flat"] is True

@@ -232,6 +232,21 @@ async def test_a_keeper_that_broke_after_the_ledger_said_sent_goes_on(host: Live
     agrees(host)
 
 
+async def test_a_keeper_that_broke_while_it_sent_looks_before_anything_else(host: LiveHost) -> None:
+    submit = host.venue.submit
+
+    async def breaks(order: Order) -> OrderReport:
+        host.venue.submit = submit  # type: ignore[method-assign]
+        await submit(order)
+        raise ZeroDivisionError
+
+    host.venue.submit = breaks  # type: ignore[method-assign]
+    host.feed(flat(1))
+    await host.hurry.until(lambda: host.resting() and protected(host))
+    agrees(host)
+    assert len(host.venue.books.sent) == 2
+
+
 # ---- venues that keep no stops ----------------------------------------------------------------------------------
 
 
