@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import DefaultContext, getcontext, setcontext
@@ -90,3 +91,19 @@ def arithmetic() -> Iterator[None]:
     now = getcontext()
     setcontext(DefaultContext.copy())
     assert (now.prec, now.rounding, now.traps) == (DefaultContext.prec, DefaultContext.rounding, DefaultContext.traps)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 24 MiB, or skip where nobody may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("Only root can mount a small disk.")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
