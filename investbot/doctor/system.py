@@ -54,4 +54,4 @@ def is_supervisor(pid: int) -> bool:
     except OSError:
         return False
     names = [part.rpartition(b"/")[2] for part in command]
-    return any(name.startswith(b"investbot") and not name.endswith((b".instance", b".feed")) for name in names)
+    return any(name.startswith(b"investbot") and not name.endswith((b".instance", b".feed", b".zygote")) for name in names)

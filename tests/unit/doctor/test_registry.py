@@ -89,6 +89,7 @@ def test_this_machine_is_described_by_itself(tmp_path: Path) -> None:
         (["/somewhere/bin/investbot", "up"], True),
         (["-m", "investbot.bootstrap.supervisor"], True),
         (["-m", "investbot.bootstrap.instance", "--name", "alpha"], False),
+        (["-m", "investbot.bootstrap.zygote", "--home", "x"], False),
         (["/home/me/investbot/other.py"], False),
         ([], False),
     ],
