@@ -1,17 +1,26 @@
-"""What an exchange with thousands of markets costs a process: seconds until it is open, and memory."""
+"""What an exchange with thousands of markets costs a process, and what its past costs at a start."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from investbot.adapters.clock import SystemClock
+from investbot.adapters.history.candle_cache import CandleCache
+from investbot.adapters.venues.ccxt.venue import CcxtVenue
+from investbot.domain.market import MINUTE, Candle, Timeframe
 from scripts.benches.figures import Figure
 from scripts.chaos_run.exchange import ExchangeProcess
 
 MARKETS = 3800
+BARS = 14_400
+"""Ten days of minutes."""
 _PROGRAM = """\
 import asyncio, json, sys, time
 began = time.perf_counter()
@@ -52,7 +61,7 @@ asyncio.run(main())
 
 
 def measure(scratch: Path) -> Iterator[Figure]:
-    """Measure ccxt as it comes, then candles and account through our own way: list fetched, list at hand."""
+    """Measure ccxt as it comes, then candles and account our own way, list fetched and at hand; then a past."""
     ways = (
         ("ccxt as it comes", True, scratch / "none"),
         ("ours, list fetched", False, scratch / "market"),
@@ -71,3 +80,20 @@ def measure(scratch: Path) -> Iterator[Figure]:
             seconds, rss_mb = json.loads(done.stdout)
             yield Figure("markets", f"{name}, until open", seconds * 1000, "ms", None, "lower")
             yield Figure("markets", f"{name}, memory", rss_mb, "MiB", None, "lower")
+        cache = CandleCache(scratch / "candles")
+        for name in ("asked for", "out of the market cache"):
+            seconds = asyncio.run(_past(exchange.settings(20_000), cache))
+            yield Figure("markets", f"{BARS:,} bars at a start, {name}", seconds * 1000, "ms", None, "lower")
+
+
+async def _past(settings: dict[str, Any], cache: CandleCache) -> float:
+    """Read the past as a start does; give the seconds from the first bar wanted to the newest."""
+    venue = CcxtVenue("binance", Timeframe.parse("1m"), SystemClock(), settings=settings, store=cache)
+    await venue.open(["BTC/USDT"])
+    first, began = (venue.now() // MINUTE - BARS) * MINUTE, time.perf_counter()
+    async for fact in venue.facts({"BTC/USDT": first}, None):
+        if isinstance(fact, Candle) and fact.closed_at + MINUTE > venue.now():
+            break
+    took = time.perf_counter() - began
+    await venue.close()
+    return took
