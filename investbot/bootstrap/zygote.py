@@ -37,6 +37,7 @@ MODULES = (
     "investbot.bootstrap.confinement",
     "investbot.bootstrap.instance",
     "investbot.bootstrap.live",
+    "investbot.bootstrap.systemd",
     "investbot.bootstrap.venues",
     "investbot.config.fleet",
     "investbot.config.instance",

@@ -54,4 +54,5 @@ def is_supervisor(pid: int) -> bool:
     except OSError:
         return False
     names = [part.rpartition(b"/")[2] for part in command]
-    return any(name.startswith(b"investbot") and not name.endswith((b".instance", b".feed", b".zygote")) for name in names)
+    others = (b".instance", b".feed", b".zygote")
+    return any(name.startswith(b"investbot") and not name.endswith(others) for name in names)
