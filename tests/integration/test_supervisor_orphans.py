@@ -29,6 +29,7 @@ from tests.integration.supervision import alive
 
 PASSPHRASE = "correct horse, Batterie, клемма"
 CHEAP = KdfCost(memory_kib=8 * 4, iterations=1, lanes=4)
+pytestmark = pytest.mark.timeout(300)
 LIVELY = ("venue.name=synthetic", "venue.synthetic.speed=20", "restart.orphan_after=4s", "restart.backoff=100ms")
 
 
