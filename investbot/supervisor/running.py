@@ -63,6 +63,7 @@ class Running:
     async def _start(self, name: str, args: StartArgs) -> Line:
         keeper = await self._fleet.called(name)
         if keeper.life.state is InstanceState.RUNNING:
+            await self._fleet.save()
             return good(name, "already running", state=keeper.life.state.value)
         recipe = await asyncio.to_thread(self._fleet.tools.outside.recipe, name)
         if recipe.live:
