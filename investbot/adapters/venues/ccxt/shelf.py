@@ -44,7 +44,7 @@ class Shelf:
 
     def note(self, series: Series, since: Millis, candles: Sequence[Candle]) -> None:
         """Remember live candles until they are written; `since` is where the series stood before them."""
-        if self._store is None or not self._writes:
+        if self._store is None or not self._writes or not candles:
             return
         rows = [_row(candle) for candle in candles]
         for known, _, before in self._fresh:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from investbot.adapters.history.candle_cache import CandleCache
+from investbot.adapters.venues.ccxt.series import Series
+from investbot.adapters.venues.ccxt.shelf import Shelf
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
-from investbot.domain.market import MINUTE, SECOND, Candle, Millis, Timeframe
+from investbot.domain.market import MINUTE, SECOND, Candle, Instrument, Millis, Timeframe
 from investbot.ports.history import CandleStore, Kept, Row
 from tests.exchange.clock import HandClock
 from tests.exchange.server import LoopbackExchange
@@ -90,6 +93,24 @@ async def test_live_candles_are_written_every_so_often(tmp_path: Path) -> None:
         assert (told.last_at, told.candles) == (candle.opened_at, 4)
         clock.tick(SECOND)
         await venue.close()
+
+
+async def test_live_candles_that_follow_each_other_are_written_together(tmp_path: Path) -> None:
+    clock, cache = HandClock(NOW), CandleCache(tmp_path)
+    shelf = Shelf(cache, clock.monotonic)
+    series = Series(Instrument(BTC, Decimal("0.01"), Decimal("0.00001")), ONE, NOW // MINUTE * MINUTE, SECOND)
+    for bar in (0, 1, 4):
+        since = NOW // MINUTE * MINUTE + bar * MINUTE
+        series.next_at = since
+        for _ in range(3):  # a hole is asked for again before it is believed
+            given = series.accept([[since, 5.0, 6.0, 4.0, 5.0, 1.0]], since + 2 * MINUTE)
+            shelf.note(series, since, given)
+    await shelf.write()
+    assert cache.series() == []
+    clock.tick(30 * SECOND)
+    await shelf.write()
+    (told,) = cache.series()
+    assert (told.candles, told.missing, told.unasked) == (3, 0, 2)
 
 
 class Full:
