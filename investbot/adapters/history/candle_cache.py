@@ -60,7 +60,7 @@ class CandleCache:
                 if place is None or place < 0:
                     return Kept((), since)
                 file.seek(place * _RECORD.size)
-                content = file.read(limit * _RECORD.size)
+                content = file.read(max(limit, 0) * _RECORD.size)
         except OSError:
             return Kept((), since)
         rows: list[Row] = []

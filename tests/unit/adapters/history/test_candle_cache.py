@@ -40,6 +40,7 @@ def test_what_was_kept_comes_back_to_the_last_bit(cache: CandleCache) -> None:
     cache.keep(BTC, ONE, at(0), at(5), rows(*range(5)))
     assert cache.read(BTC, ONE, at(0), 100) == Kept(tuple(rows(*range(5))), at(5))
     assert read(cache, 2, limit=2) == ([2, 3], 4)
+    assert read(cache, 2, limit=-1) == ([], 2)
     assert read(cache, 5) == ([], 5)
     assert read(cache, 9) == ([], 9)
     assert read(cache, -1) == ([], -1)
