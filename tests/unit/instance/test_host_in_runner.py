@@ -66,7 +66,7 @@ async def test_a_pause_outlives_a_restart_until_somebody_watches(host: Host) -> 
     host.renew()
     host.clock.seconds = 0.0
     runner, running = begun(host, RULES)
-    await host.until(lambda: runner._loop)
+    await host.until(lambda: "timer" in host.jobs.jobs)
     await host.jobs.jobs["timer"]()
     host.link.unheard = 1.0
     await host.jobs.jobs["timer"]()
