@@ -44,7 +44,7 @@ def listening(name: str) -> Iterator[int]:
 
 
 def eventually(path: Path) -> Any:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 90
     while not path.exists():
         assert time.monotonic() < until, f"{path.name} did not come"
         time.sleep(0.02)

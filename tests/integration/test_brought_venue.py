@@ -64,10 +64,10 @@ def test_it_sees_no_more_than_its_instance(home: Home, package: Path, tmp_path: 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(package), *sys.path]), "HOME": str(tmp_path)}
     process = spawn(home, "alpha", KEY, env=environment)
     try:
-        wait_for(lambda: is_ready(alpha) or process.poll() is not None)
+        wait_for(lambda: is_ready(alpha) or process.poll() is not None, 90)
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
     asked = subprocess.run(
         [sys.executable, "-c", FLATTEN, str(home.path)], capture_output=True, text=True, check=True, env=environment

@@ -62,14 +62,14 @@ def test_a_strategy_finds_nothing_of_the_command(shell: Shell) -> None:
     told = shell.home / "instances" / "alpha" / "logs" / "curious.json"
     told.unlink(missing_ok=True)
     with running(shell, "run", "alpha") as process:
-        wait_for(told.exists)
+        wait_for(told.exists, 90)
         found: dict[str, Any] = json.loads(told.read_text())
         assert found["pid"] == process.pid
         assert found["found"] is False
         assert found["modules"] == []
         assert not [name for name in found["environment"] if name.startswith("INVESTBOT")]
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "alpha was stopped.\n")
     log = (shell.home / "instances" / "alpha" / "logs" / "instance.log").read_text()
     assert '"event": "isolated"' in log
