@@ -8,23 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from investbot.analysis.analyser import Array, Bars, columns_of
-from investbot.analysis.elliott.counts import Elliott
+from investbot.analysis.analyser import Bars, columns_of
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr
-from investbot.analysis.patterns.chart import ChartPatterns
-from investbot.analysis.regime import Regime, Regimes
 from investbot.analysis.structure.breaks import Trend, alignment
 from investbot.analysis.structure.flow import Flow, OrderFlow
 from investbot.analysis.structure.levels import PreviousExtremes, RoundPrices
 from investbot.analysis.structure.liquidity import Liquidity, State
 from investbot.analysis.structure.premium import DealingRange
 from investbot.analysis.structure.sessions import Sessions
-from investbot.analysis.wyckoff.schematics import Wyckoff
 from investbot.domain.errors import DataError
 from investbot.domain.market import Candle, Timeframe
 from investbot.domain.reading import Bias
 from investbot.domain.times import rfc3339
+from investbot.research import methods
 from investbot.strategies.series import Series
 from investbot.strategies.smc_confluence import SmcConfluence
 
@@ -32,8 +29,6 @@ LEAST = 300
 """Bars that a chart needs before anything is said about it."""
 LONGER: Final = (1, 4, 12, 48)
 """Timeframes whose trends make the bias, in lengths of the chart's own."""
-LAST = 12
-"""Events that are told of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +154,7 @@ def _levels(of: Chart) -> dict[str, Any]:
         "summary": f"{len(above)} pools rest above, {len(below)} below; round prices {under:.10g} and {over:.10g}.",
         "sessions": sessions,
         "round": [f"{under:.10g}", f"{over:.10g}"],
-        "rows": [*above[:LAST], *below[:LAST]],
+        "rows": [*above[: methods.LAST], *below[: methods.LAST]],
     }
 
 
@@ -176,7 +171,7 @@ def _flow(of: Chart) -> dict[str, Any]:
             "side": "" if step.side is None else step.side.name.lower(),
             "reason": step.reason,
         }
-        for step in steps[-LAST:]
+        for step in steps[-methods.LAST :]
     ]
     return {"summary": f"{state.name.lower()}{since}.", "state": state.name.lower(), "rows": rows}
 
@@ -228,80 +223,6 @@ def _setup(of: Chart) -> dict[str, Any]:
     }
 
 
-def _wyckoff(of: Chart) -> dict[str, Any]:
-    """The last events of both schematics."""
-    events = Wyckoff().over(of.bars)
-    rows = [
-        {
-            "at": rfc3339(event.known_at),
-            "schematic": event.schematic.value,
-            "event": event.name.value,
-            "phase": event.phase.value,
-            "price": f"{event.price:.10g}",
-            "volume": round(event.volume_ratio, 2),
-            "confidence": round(event.confidence, 3),
-        }
-        for event in events[-LAST:]
-    ]
-    last = rows[-1] if rows else None
-    said = f"{last['schematic']}, {last['event']} in phase {last['phase']} at {last['price']}." if last else "No range."
-    return {"summary": said, "rows": rows}
-
-
-def _elliott(of: Chart) -> dict[str, Any]:
-    """The candidate counts of the last turns."""
-    counts = Elliott().over(of.bars)
-    rows = [
-        {
-            "form": count.form.value,
-            "wave": count.wave,
-            "score": round(count.score, 3),
-            "expects": "rise" if count.expects is Side.HIGH else "fall",
-            "invalidation": f"{count.invalidation:.10g}",
-            "target": f"{count.target:.10g}",
-            "wrong_already": bool((of.price - count.invalidation) * count.expects < 0.0),
-        }
-        for count in (counts[-1].candidates if counts else ())
-    ]
-    best = rows[0] if rows else None
-    said = f"{best['form']} in wave {best['wave'] or 'end'}, score {best['score']}." if best else "No count."
-    return {"summary": said, "rows": rows}
-
-
-def _regime(of: Chart) -> dict[str, Any]:
-    """The regime of the last bar and its measures, and how the last bars were shared out."""
-    regimes = Regimes()
-    lines = dict(zip(regimes.lines, regimes.over(of.bars), strict=True))
-    now = float(lines["regime"][-1])
-    word = "unknown" if np.isnan(now) else Regime(int(now)).name.lower()
-    measures = {name: _last(column) for name, column in lines.items() if name != "regime"}
-    recent = lines["regime"][-LEAST:]
-    rows = [{"regime": regime.name.lower(), "part": round(float(np.mean(recent == regime)), 4)} for regime in Regime]
-    return {"summary": f"{word}.", "regime": word, "measures": measures, "rows": rows}
-
-
-def _patterns(of: Chart) -> dict[str, Any]:
-    """The last chart patterns that a close confirmed."""
-    rows = [
-        {
-            "at": rfc3339(found.known_at),
-            "pattern": found.shape.value,
-            "points": "up" if found.side is Side.HIGH else "down",
-            "level": f"{found.level:.10g}",
-            "target": f"{found.target:.10g}",
-            "invalidation": f"{found.invalidation:.10g}",
-        }
-        for found in ChartPatterns().over(of.bars)[-LAST:]
-    ]
-    last = rows[-1] if rows else None
-    said = f"{last['pattern']} at {last['at']}, aims at {last['target']}." if last else "No pattern."
-    return {"summary": said, "rows": rows}
-
-
-def _last(column: Array) -> float | None:
-    return None if np.isnan(column[-1]) else round(float(column[-1]), 6)
-
-
 def _text(length: int) -> str:
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
         if length % size == 0:
@@ -315,9 +236,9 @@ READINGS: Mapping[str, Callable[[Chart], dict[str, Any]]] = {
     "setup": _setup,
     "flow": _flow,
     "confluence": _confluence,
-    "wyckoff": _wyckoff,
-    "elliott": _elliott,
-    "regime": _regime,
-    "patterns": _patterns,
+    "wyckoff": lambda of: methods.wyckoff(of.bars),
+    "elliott": lambda of: methods.elliott(of.bars),
+    "regime": lambda of: methods.regime(of.bars),
+    "patterns": lambda of: methods.patterns(of.bars),
 }
 """What can be read, by the name of its command."""
