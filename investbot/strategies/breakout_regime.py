@@ -24,9 +24,7 @@ class BreakoutRegime:
     """
 
     name: ClassVar[str] = "breakout_regime"
-    description: ClassVar[str] = (
-        "Buys breakouts of a channel in trending markets; leaves at its middle."
-    )
+    description: ClassVar[str] = "Buys breakouts of a channel in trending markets; leaves at its middle."
 
     channel: int = parameter(20, "bars of the channel", least=2, most=500)
     volume: float = parameter(1.2, "least volume of the breakout, times the mean", least=0.0, most=50.0)

@@ -25,9 +25,7 @@ class MemecoinScalp:
     """
 
     name: ClassVar[str] = "memecoin_scalp"
-    description: ClassVar[str] = (
-        "Buys bursts of volume in fast, liquid markets; leaves on the first sign."
-    )
+    description: ClassVar[str] = "Buys bursts of volume in fast, liquid markets; leaves on the first sign."
 
     fast: int = parameter(9, "period of the fast EMA, bars", least=2, most=200)
     slow: int = parameter(30, "period of the slow EMA, bars; longer than fast", least=3, most=1000)
