@@ -32,7 +32,8 @@ class Peer:
 def peer_of(connection: socket.socket) -> Peer:
     """Ask the kernel who connected (unix(7), SO_PEERCRED and SO_PEERGROUPS)."""
     answer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return Peer(*_CREDENTIALS.unpack(answer), groups=_groups(connection))
+    pid, uid, gid = _CREDENTIALS.unpack(answer)
+    return Peer(pid, uid, gid, _groups(connection))
 
 
 def _groups(connection: socket.socket) -> tuple[int, ...]:
