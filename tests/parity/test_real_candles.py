@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,13 @@ from investbot.domain.rules import CostRules, ExitRules, RiskRules
 from investbot.engine.spec import EngineSpec
 from investbot.research.backtest import run
 from investbot.strategies.api import Strategy
+from investbot.strategies.breakout_regime import BreakoutRegime
 from investbot.strategies.conservative_scalp import ConservativeScalp
 from investbot.strategies.ma_cross import MovingAverageCross
+from investbot.strategies.macd_rsi import MacdRsi
+from investbot.strategies.memecoin_scalp import MemecoinScalp
+from investbot.strategies.smc_confluence import SmcConfluence
+from investbot.strategies.wyckoff_elliott import WyckoffElliott
 from tests.audit import Auditor
 
 FILES = [
@@ -56,3 +62,20 @@ def test_the_books_close(
     assert auditor.trips == result.metrics.trips > 30
     assert auditor.cash == result.engine.state.cash == Decimal(500) + sum(trip.net_pnl for trip in result.trips)
     assert not result.engine.state.holdings
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [MacdRsi(), BreakoutRegime(), WyckoffElliott(), SmcConfluence(), MemecoinScalp()],
+    ids=lambda strategy: strategy.name,
+)
+def test_every_strategy_that_reads_candles_trades(market_data: Path, strategy: Strategy) -> None:
+    """On the first ten weeks of a fast market; the table of docs/strategies.md has the rest."""
+    file = CandleFile(market_data / "binance_PEPEUSDT_5m_2024.csv.gz", "PEPE/USDT", Timeframe.parse("5m"))
+    instruments = {"PEPE/USDT": file.check()}
+    five, hour = Timeframe.parse("5m"), Timeframe.parse("1h")
+    terms = EngineSpec(instruments, five, hour, CostRules(), CAUTIOUS, ExitRules(), Decimal(500), "home/real")
+    result = run(terms, strategy, islice(chain.from_iterable(file.candles()), 20_000))
+    auditor = Auditor(terms).walk(result.events)
+    assert auditor.trips == result.metrics.trips > 10
+    assert auditor.cash == result.engine.state.cash
