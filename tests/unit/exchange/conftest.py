@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import localcontext
 from typing import Any
 
 import pytest
@@ -10,6 +11,13 @@ import pytest
 from investbot.adapters.venues.ccxt.loader import exchange_class
 from tests.exchange.exchange import Exchange
 from tests.exchange.truth import unbalanced
+
+
+@pytest.fixture(autouse=True)
+def arithmetic() -> Iterator[None]:
+    """Let ccxt, which these tests drive themselves, set the decimal arithmetic it finds: a copy."""
+    with localcontext():
+        yield
 
 
 @pytest.fixture
