@@ -216,7 +216,7 @@ def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
     told = config.restart
     alone = site.alone or config.venue.name == "replay"
     after_s = None if alone else told.orphan_after / 1000
-    holds = {} if site.lock is None else {"holds": site.lock.still_held}
+    holds = {} if site.lock is None else {"holds": site.lock.renew}
     return HostRules(after_s, told.memory_mb, site.place.path, **holds)
 
 

@@ -29,6 +29,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "panic": ("panic",),
     "run": ("run",),
     "status": ("status", "show", "top"),
+    "health": ("health",),
     "rows": ("positions", "orders", "fills", "trips", "events", "equity"),
     "signals": ("signals",),
     "logs": ("logs",),

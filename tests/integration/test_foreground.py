@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,10 @@ def test_a_strategy_finds_nothing_of_the_command(shell: Shell) -> None:
         assert found["found"] is False
         assert found["modules"] == []
         assert not [name for name in found["environment"] if name.startswith("INVESTBOT")]
+        lock = shell.home / "instances" / "alpha" / "lock"
+        os.utime(lock, (1, 1))
+        wait_for(lambda: lock.stat().st_mtime > 1, 60)  # isolated as it is, it shows that it lives
+        assert shell("health", "alpha", "--passphrase-file", "not/there").code == 0
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "alpha was stopped.\n")
