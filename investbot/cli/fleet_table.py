@@ -39,16 +39,17 @@ LESS = (
 )
 """What a narrow terminal does without, the first one first."""
 NONE = "No instances yet; make one with `investbot create NAME --profile P`."
-_MONEY = ("equity", "day_pnl", "total_pnl")
+MONEY = ("equity", "day_pnl", "total_pnl")
+"""The columns whose values are money, as text."""
 
 
 def show_fleet(output: Output, rows: Sequence[dict[str, Any]]) -> None:
     """Print status rows, and a warning for notices that do not get out."""
-    output.rows(rows if output.is_json else map(_short, rows), COLUMNS, NONE, LESS)
+    output.rows(rows if output.is_json else map(short, rows), COLUMNS, NONE, LESS)
     for why in sorted({row["notices"]["error"] for row in rows if (row.get("notices") or {}).get("error")}):
         output.warn(f"notices do not get out: {why} See `investbot notify list`.")
 
 
-def _short(row: dict[str, Any]) -> dict[str, Any]:
+def short(row: dict[str, Any]) -> dict[str, Any]:
     """Round money to hundredths for a human."""
-    return {**row, **{key: format(Decimal(row[key]), "z.2f") for key in _MONEY if row.get(key) is not None}}
+    return {**row, **{key: format(Decimal(row[key]), "z.2f") for key in MONEY if row.get(key) is not None}}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from investbot.cli.choices import Every, Name, Names
 from investbot.cli.fleet import chosen, open_home, supervisor
-from investbot.cli.fleet_table import COLUMNS, NONE, show_fleet
+from investbot.cli.fleet_table import show_fleet
 from investbot.cli.reading import Filters, rows_of, status_of
 from investbot.cli.registry import LOOK, add
 from investbot.cli.session import Session
-from investbot.domain.errors import InvestBotError, SupervisorDown, TryAgain, UsageError
+from investbot.domain.errors import UsageError
 
 _TAKEN = ("cpu_fraction", "rss_mb", "pss_mb", "private_mb", "loop_lag_ms", "waiting", "facts_per_s")
 _QUICK = ("decision_p50_ms", "decision_p99_ms", "decision_max_ms", "close_ms")
@@ -26,7 +24,8 @@ _CLEAR = "\x1b[2J\x1b[H"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    add(app, "status", "investbot status", "investbot status --json", panel=LOOK)(status)
+    over_ssh = "investbot status --host ann@h1 --host ann@h2"
+    add(app, "status", "investbot status", "investbot status --json", over_ssh, panel=LOOK)(status)
     add(app, "show", "investbot show alpha", panel=LOOK)(show)
     add(app, "top", "investbot top", "investbot top --json", panel=LOOK)(top)
 
@@ -47,7 +46,9 @@ def status(
         if names or every or watch:
             message = "--host shows whole fleets once: leave names, --all and --watch out."
             raise UsageError(message)
-        return _elsewhere(session, host)
+        from investbot.cli.hosts import elsewhere
+
+        return elsewhere(session, host)
     home = open_home(session)
     while True:
         wanted = chosen(home, names, every=every or not names)
@@ -106,38 +107,3 @@ def top(context: typer.Context, names: Names = None, every: Every = False) -> No
     if hour and not session.output.is_json:
         session.output.say("")
         session.output.rows(hour, ("ago_s", *_TAKEN, *_QUICK), "", _QUICK)
-
-
-def _elsewhere(session: Session, hosts: list[str]) -> int:
-    rows: list[dict[str, Any]] = []
-    worst = 0
-    for host in hosts:
-        try:
-            rows += [{"host": host, **row} for row in _ask(host)]
-        except InvestBotError as error:
-            worst = max(worst, error.exit_code)
-            session.output.warn(f"{host}: {error}")
-    session.output.rows(rows, ("host", *COLUMNS), NONE)
-    return worst
-
-
-def _ask(host: str) -> list[dict[str, Any]]:
-    """Run `investbot status --json` on another machine with the operator's own SSH; TryAgain, SupervisorDown."""
-    if host.startswith("-"):
-        message = f"{host!r} is no host; write user@host."
-        raise UsageError(message)
-    command = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "--", host, "investbot", "status", "--json"]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)  # noqa: S603
-        found: list[dict[str, Any]] = json.loads(done.stdout)
-    except FileNotFoundError:
-        message = "there is no ssh on this machine; install it."
-        raise SupervisorDown(message) from None
-    except subprocess.TimeoutExpired:
-        message = "it did not answer within 60 s."
-        raise TryAgain(message) from None
-    except ValueError:
-        said = (done.stderr.strip().splitlines() or ["it answered nothing"])[-1]
-        message = f"{said.rstrip('.')} (exit code {done.returncode})."
-        raise TryAgain(message) from None
-    return found
