@@ -33,7 +33,7 @@ def full_kelly(record: Record) -> Decimal:
     wins, others = Decimal(record.wins), Decimal(record.trips - record.wins)
     if not record.wins or not record.gains:
         return -_ONE
-    if not record.losses:
+    if not record.losses or not others:
         return _ONE
     won, lost = wins / record.trips, others / record.trips
     mean_loss, mean_gain = record.losses / others, record.gains / wins

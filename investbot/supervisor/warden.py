@@ -19,6 +19,8 @@ from investbot.supervisor.rows import Rows
 LOG = logging.getLogger(__name__)
 LOOK_S = 2.0
 """Seconds between two looks."""
+SETTLING = 15
+"""Looks in which instances that outlived a supervisor dial the next one, and may bring its pauses along."""
 _ANSWER_S = 5.0
 
 Limits = Callable[[], fl.FleetLimits]
@@ -48,6 +50,8 @@ class Warden:
         self._limits = fl.FleetLimits()
         self._broken: dict[tuple[str, str], fl.Breach] = {}
         self._is_unsure = True
+        """Whether pauses may be left that nobody here knows of."""
+        self._looks = 0
 
     async def watch(self) -> None:
         """Look again and again until cancelled."""
@@ -66,7 +70,9 @@ class Warden:
         asked = dict(zip(wishes, await asyncio.gather(*map(self._ask, wishes)), strict=True))
         done = {wish for wish, granted in asked.items() if granted}
         self._say(broken, done)
-        self._is_unsure = len(done) < len(wishes)
+        self._looks += 1
+        unheard = any(row.get("pid") is not None and row.get("heartbeat_age_s") is None for row in rows)
+        self._is_unsure = len(done) < len(wishes) or unheard or self._looks < SETTLING
 
     async def admit(self, name: str, running: Sequence[str], *, is_live: bool) -> None:
         """Refuse one instance more than may run beside those that do; ConfigError."""

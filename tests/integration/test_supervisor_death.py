@@ -134,9 +134,9 @@ async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home
 
 async def test_how_an_instance_ended_while_nobody_watched_counts(home: Path) -> None:
     """Work that is done is done, what an operator must cure is parked, a crash is a failure, a kill is started anew."""
-    make_instance(home, "alpha", {"exit": 0, "after_s": 1.0})
-    make_instance(home, "beta", {"exit": 78, "after_s": 1.0, "message": "Edit it."})
-    make_instance(home, "gamma", {"exit": 70, "after_s": 1.0, "times": 1, "message": "Broken."})
+    make_instance(home, "alpha", {"exit": 0, "after_s": 4.0})
+    make_instance(home, "beta", {"exit": 78, "after_s": 4.0, "message": "Edit it."})
+    make_instance(home, "gamma", {"exit": 70, "after_s": 4.0, "times": 1, "message": "Broken."})
     make_instance(home, "delta")
     make_instance(home, "epsilon")
     names = ["alpha", "beta", "gamma", "delta", "epsilon"]

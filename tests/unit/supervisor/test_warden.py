@@ -13,7 +13,7 @@ from investbot.domain.errors import ConfigError, TryAgain
 from investbot.ports.notifier import Tone, Weight
 from investbot.supervisor import fleet_limits as fl
 from investbot.supervisor.fleet_limits import FleetLimits, breaches
-from investbot.supervisor.warden import Warden, limit_notice, no_limits
+from investbot.supervisor.warden import SETTLING, Warden, limit_notice, no_limits
 from tests.fakes.news import NOON, Wall
 
 
@@ -166,9 +166,29 @@ async def test_without_limits_nobody_is_looked_at() -> None:
     warden = floor.warden()
     await warden.look()
     assert floor.rows["a"]["paused"] == {"operator": "x"}, "what an earlier supervisor asked for is taken back"
+    for _ in range(SETTLING + 3):
+        await warden.look()
+    assert floor.looks == SETTLING
+
+
+async def test_an_instance_that_dials_late_is_let_go_too() -> None:
+    floor = Floor(row("a"), row("b", paused={"fleet:open_risk": "old"}))
+    late = floor.rows.pop("b")
+    floor.limits = no_limits()
+    warden = floor.warden()
     await warden.look()
+    floor.rows["b"] = late
     await warden.look()
-    assert floor.looks == 1
+    assert floor.rows["b"]["paused"] == {}
+
+
+async def test_one_that_has_not_been_heard_of_is_waited_for() -> None:
+    floor = Floor(row("a", pid=7, heartbeat_age_s=None))
+    floor.limits = no_limits()
+    warden = floor.warden()
+    for _ in range(SETTLING + 3):
+        await warden.look()
+    assert floor.looks == SETTLING + 3
 
 
 async def test_a_pause_that_could_not_be_lifted_is_tried_again_without_limits_too() -> None:
