@@ -88,7 +88,9 @@ def test_a_machine_that_hangs_is_left_with_all_it_started(
     assert "slow: it did not answer within 0.5 s." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("host", ["-oProxyCommand=x", "", "a b", "a;b", "a/b", "$(a)", "a\nb", "ä", "x" * 256])
+@pytest.mark.parametrize(
+    "host", ["-oProxyCommand=x", "-v", "-@h", "", "a b", "a;b", "a/b", "$(a)", "a\nb", "ä", "x" * 256]
+)
 def test_what_is_no_host_never_reaches_ssh(cli: Cli, calls: Callable[[], list[str]], host: str) -> None:
     done = cli("status", "--host", "h1", f"--host={host}")
     assert done.code == 64
