@@ -92,12 +92,15 @@ class WatchedProcess:
 
 
 def same_process(pid: int, began: int) -> WatchedProcess | None:
-    """Watch the process of this pid if it is the one that began at `began` (clock ticks since boot)."""
+    """Watch the process of this pid if it is the one that began at `began` (clock ticks since boot) and still lives.
+
+    One that has ended and that nobody has reaped yet does not: it is no process to adopt.
+    """
     try:
         process = WatchedProcess(pid)
     except OSError:
         return None
-    if process.start_time != began:
+    if process.start_time != began or process.wait(0.0):
         process.close()
         return None
     return process

@@ -1,6 +1,7 @@
 """A small real instance process for the supervisor's tests: holds the lock, speaks the link, misbehaves on request.
 
 `instances/NAME/behave.json` says how: {"exit": code, "after_s": s, "message": …, "hang_after_s": s, "deaf": true,
+"on_word": true (ends once there is a file `go` beside it),
 "open_positions": n, "dust": {…}, "stubborn": true, "events": n, "silent": true, "times": n, "lock_after_s": s}.
 `times` limits a misbehaviour to the first n starts.
 """
@@ -83,7 +84,8 @@ class Child:
             link.event({"seq": number + 1, "at": 0, "kind": "SignalRaised"})
         while not self.stop.is_set():
             age = loop.time() - began
-            if "exit" in self.behave and age >= self.behave.get("after_s", 0):
+            told = not self.behave.get("on_word") or (self.folder / "go").exists()
+            if "exit" in self.behave and told and age >= self.behave.get("after_s", 0):
                 await link.flush()
                 return self.end(self.behave["exit"], self.behave.get("message"), finished=True)
             if age >= self.behave.get("hang_after_s", 1e9):

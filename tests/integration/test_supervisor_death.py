@@ -134,9 +134,9 @@ async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home
 
 async def test_how_an_instance_ended_while_nobody_watched_counts(home: Path) -> None:
     """Work that is done is done, what an operator must cure is parked, a crash is a failure, a kill is started anew."""
-    make_instance(home, "alpha", {"exit": 0, "after_s": 4.0})
-    make_instance(home, "beta", {"exit": 78, "after_s": 4.0, "message": "Edit it."})
-    make_instance(home, "gamma", {"exit": 70, "after_s": 4.0, "times": 1, "message": "Broken."})
+    make_instance(home, "alpha", {"exit": 0, "on_word": True})
+    make_instance(home, "beta", {"exit": 78, "on_word": True, "message": "Edit it."})
+    make_instance(home, "gamma", {"exit": 70, "on_word": True, "times": 1, "message": "Broken."})
     make_instance(home, "delta")
     make_instance(home, "epsilon")
     names = ["alpha", "beta", "gamma", "delta", "epsilon"]
@@ -145,6 +145,8 @@ async def test_how_an_instance_ended_while_nobody_watched_counts(home: Path) -> 
         ask(home, "start", names=names)
         process.kill()
         process.wait()
+    for name in names:
+        (home / "instances" / name / "go").touch()
     os.kill(pids(home, "delta")[0], signal.SIGKILL)
     os.kill(pids(home, "epsilon")[0], signal.SIGTERM)
     await eventually(lambda: not any(alive(pids(home, name)[0]) for name in names))

@@ -140,3 +140,16 @@ def test_a_lock_tells_that_it_is_held_and_by_whom(tmp_path: Path) -> None:
         assert lock_is_held(path)
         assert lock_holder(path) in {os.getpid(), None}
     assert not lock_is_held(path)
+
+
+def test_one_that_has_ended_and_waits_to_be_reaped_is_no_process() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as ending:
+        began = start_time(ending.pid)
+        assert began is not None
+        living = same_process(ending.pid, began)
+        assert living is not None
+        ending.kill()
+        assert living.wait(60.0)
+        living.close()
+        assert start_time(ending.pid) == began, "a zombie"
+        assert same_process(ending.pid, began) is None
