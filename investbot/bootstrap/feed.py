@@ -15,6 +15,7 @@ from pathlib import Path
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.history.candle_cache import CandleCache
+from investbot.adapters.log.json_lines import Redactor
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.bootstrap.feed_markets import FedMarkets
 from investbot.bootstrap.home import Home
@@ -63,7 +64,7 @@ def run_feed(home: Path, ready_fd: int | None = None) -> None:
     clock = SystemClock()
     with _lock(place.run.path / "feed.lock"):
         fleet = load_fleet(place.path)
-        with process_log(place.run.path / "feed.log", clock):
+        with process_log(place.run.path / "feed.log", clock, Redactor([])):
             asyncio.run(_serve(place, fleet, clock, ready_fd))
 
 

@@ -15,10 +15,10 @@ from investbot.ports.clock import Clock
 
 
 @contextmanager
-def process_log(path: Path, clock: Clock) -> Iterator[None]:
-    """Send every log line of this process to `path`: its loop never waits for the disk."""
+def process_log(path: Path, clock: Clock, redactor: Redactor) -> Iterator[None]:
+    """Send every log line of this process to `path`, from a thread: its loop never waits for the disk."""
     file = RotatingFile(path, clock)
-    file.setFormatter(JsonLines(Redactor([])))
+    file.setFormatter(JsonLines(redactor))
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     handler, listener = QueueHandler(lines), QueueListener(lines, file)
     root, own = logging.getLogger(), logging.getLogger("investbot")

@@ -6,19 +6,16 @@ import argparse
 import asyncio
 import logging
 import os
-import queue
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
-from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 from typing import Any
 
 from investbot.adapters.clock import SystemClock
-from investbot.adapters.log.json_lines import JsonLines, Redactor
-from investbot.adapters.log.rotation import RotatingFile
+from investbot.adapters.log.json_lines import Redactor
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault, Vault
 from investbot.bootstrap import reading
@@ -32,6 +29,7 @@ from investbot.bootstrap.limits import LimitsFile
 from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.notices import FleetNews
 from investbot.bootstrap.process import harden
+from investbot.bootstrap.process_log import process_log
 from investbot.bootstrap.systemd import Manager, SupervisorHerald
 from investbot.config.fleet import load_fleet
 from investbot.config.instance import InstanceConfig, load_instance, with_capital
@@ -71,7 +69,7 @@ def run_supervisor(
     try:
         load_fleet(place.path)
         redactor = Redactor([passphrase])
-        with _log(place, clock, redactor), closing(make_spawner(place.path, fork=fork)) as spawner:
+        with process_log(place.run.log, clock, redactor), closing(make_spawner(place.path, fork=fork)) as spawner:
             vault = Vault.unlock(place.vault, passphrase)  # by now the fork server is on its way, without any secret
             try:
                 outside = FleetFiles(place, vault, clock)
@@ -267,27 +265,6 @@ def _stamp(instance: InstanceHome) -> object:
         except FileNotFoundError:
             stamps.append((0, 0, 0))
     return stamps
-
-
-@contextmanager
-def _log(home: Home, clock: Clock, redactor: Redactor) -> Iterator[None]:
-    """Send every log line of this process to `run/supervisor.log`, from a thread: the loop never waits for the disk."""
-    file = RotatingFile(home.run.log, clock)
-    file.setFormatter(JsonLines(redactor))
-    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    handler, listener = QueueHandler(lines), QueueListener(lines, file)
-    root, own = logging.getLogger(), logging.getLogger("investbot")
-    before = own.level
-    own.setLevel(logging.INFO)
-    root.addHandler(handler)
-    listener.start()
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        own.setLevel(before)
-        listener.stop()
-        file.close()
 
 
 if __name__ == "__main__":
