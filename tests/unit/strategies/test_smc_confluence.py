@@ -17,7 +17,7 @@ from investbot.domain.reading import Bias, Reading
 from investbot.domain.signal import Direction
 from investbot.strategies.api import MarketView
 from investbot.strategies.smc_confluence import SmcConfluence
-from tests.unit.strategies.views import NOON, changed, opinion, says, view_of
+from tests.unit.strategies.views import BAR, NOON, changed, opinion, says, view_of
 
 NIGHT = NOON + 11 * HOUR
 NOW = {"trend": 1.0, "position": 0.25, "low": 95.0, "below": 90.0, "atr": 1.0}
@@ -253,6 +253,8 @@ def test_the_stop_lies_under_the_last_swept_low_and_the_bar() -> None:
     assert opinion(SmcConfluence(threshold=10.0), seen(**resting)).stop == pytest.approx(99.0 - 0.25)
     old = {**EVERYTHING, "pools": (pool(at=NIGHT - 300 * MINUTE),)}
     assert opinion(SmcConfluence(threshold=10.0), seen(**old)).stop == pytest.approx(99.0 - 0.25)
+    deeper = seen(**EVERYTHING, bar=BAR._replace(low=98.0))
+    assert opinion(SmcConfluence(threshold=10.0), deeper).stop == pytest.approx(98.0 - 0.25)
     wide = SmcConfluence(threshold=10.0, stop_atr=10.0)
     assert opinion(wide, seen(changed(NOW, atr=20.0), **EVERYTHING)).stop is None
 
