@@ -13,8 +13,10 @@ from typing import Any
 
 import ccxt.async_support
 import ccxt.pro
+import httpx
 
 BTC = "BTC/USDT"
+PATIENCE_S = 60
 
 
 async def trade(card: dict[str, Any]) -> dict[str, Any]:
@@ -33,12 +35,12 @@ async def trade(card: dict[str, Any]) -> dict[str, Any]:
                 binance.watch_ticker(BTC),
             )
         ]
-        await asyncio.sleep(0.5)
+        await subscribed(card)
         await synchronise(binance)
         placed = await binance.create_order(BTC, "market", "buy", 0.01, None, {"clientOrderId": "ib1"})
-        orders, trades, balance, candles, ticker = await asyncio.wait_for(asyncio.gather(*watching), 10)
+        orders, trades, balance, candles, ticker = await asyncio.wait_for(asyncio.gather(*watching), PATIENCE_S)
         while orders[-1]["status"] != "closed":
-            orders = await asyncio.wait_for(binance.watch_orders(BTC), 10)
+            orders = await asyncio.wait_for(binance.watch_orders(BTC), PATIENCE_S)
         await synchronise(binance)
         low = binance.price_to_precision(BTC, ticker["last"] * 0.9)
         stop = await binance.create_order(BTC, "market", "sell", 0.009, None, {"stopLossPrice": low})
@@ -54,6 +56,16 @@ async def trade(card: dict[str, Any]) -> dict[str, Any]:
         await binance.close()
 
 
+async def subscribed(card: dict[str, Any]) -> None:
+    """Wait until the exchange has a user's stream: what happens earlier is told to nobody."""
+    async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient() as admin:
+        while True:
+            state = (await admin.get(f"{card['admin']}/state")).json()
+            if state["streams"]["users"]:
+                return
+            await asyncio.sleep(0.02)
+
+
 async def order(card: dict[str, Any]) -> dict[str, Any]:
     """Send one order and hang on its answer."""
     binance = ccxt.async_support.binance({**card["settings"], **card["keys"]["main"]})
@@ -67,6 +79,7 @@ async def order(card: dict[str, Any]) -> dict[str, Any]:
 
 async def synchronise(binance: Any) -> None:
     """Meet the exchange's clock, which may run faster than ours."""
+    binance.options["recvWindow"] = 60_000  # the widest there is: at fifty times our speed little more than a second
     binance.options["timeDifference"] = int(time.time() * 1000) - await binance.fetch_time()
 
 

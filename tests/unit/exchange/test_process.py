@@ -25,7 +25,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 def ask(card: dict[str, Any], verb: str, said: dict[str, Any] | None = None) -> Any:
     data = None if said is None else json.dumps(said).encode()
     request = Request(f"{card['admin']}/{verb}", data, {"Content-Type": "application/json"})  # noqa: S310
-    with urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
@@ -35,12 +35,12 @@ def card() -> Iterator[dict[str, Any]]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_ccxts_own_classes_trade_on_it(card: dict[str, Any]) -> None:
     with start("tests.unit.exchange.client", "trade") as client:
-        told = json.loads(client.communicate(json.dumps(card), 60)[0])
+        told = json.loads(client.communicate(json.dumps(card), 150)[0])
     account = ask(card, "truth")["accounts"]["main"]
     first, second = account["orders"]
     assert told["placed"] == [str(first["orderId"]), "closed", 0.01]
@@ -61,7 +61,7 @@ def test_a_client_that_is_killed_leaves_its_order(card: dict[str, Any]) -> None:
         client.stdin.write(json.dumps(card))
         client.stdin.close()
         assert client.stdout.readline() == "sending\n"
-        for _ in range(200):
+        for _ in range(3000):
             if ask(card, "truth")["submissions"]:
                 break
             time.sleep(0.02)
@@ -74,4 +74,4 @@ def test_its_time_runs_fast(card: dict[str, Any]) -> None:
     one, began = ask(card, "state")["now"], time.monotonic()
     time.sleep(0.5)
     gone = (ask(card, "state")["now"] - one) / 1000 / (time.monotonic() - began)
-    assert 30 < gone < 70
+    assert 20 < gone < 100
