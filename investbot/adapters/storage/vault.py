@@ -122,6 +122,21 @@ class OpenVault:
 
         self._change(change)
 
+    def secret_once(self, name: str, make: Callable[[], str]) -> str:
+        """Open a secret of the fleet, made and sealed at its first use: whoever asks at the same time gets the same."""
+
+        def change(vault: VaultFile) -> VaultFile:
+            if name in vault.secrets:
+                return vault
+            box = _seal(self._fleet_key(vault), make().encode(), _secret(name))
+            return replace(vault, secrets={**vault.secrets, name: box})
+
+        found = self.secret_get(name)
+        if found is None:
+            self._change(change)
+            found = self._unseal(self._fleet_key(self._vault), self._vault.secrets[name], _secret(name)).decode()
+        return found
+
     def secret_forget(self, name: str) -> None:
         """Throw a secret of the fleet away; no error when there is none."""
         self._change(lambda vault: replace(vault, secrets=_without(vault.secrets, name)))
