@@ -18,6 +18,8 @@ STORE = 74
 PERMISSION = 77
 INTERRUPTED = 130
 
+_PYDANTIC = "Value error, "
+"""What stands before a choice that is refused, and says nothing."""
 _KEY_LIKE = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{48,}(?![0-9A-Za-z])")
 
 
@@ -54,7 +56,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, InvestBotError):
         return str(error), error.exit_code
     if isinstance(error, TyperException):
-        return f"{_one_line(error.format_message()).rstrip('.')}; see `investbot --help`.", USAGE
+        return f"{_one_line(error.format_message()).replace(_PYDANTIC, '').rstrip('.')}; see `investbot --help`.", USAGE
     if isinstance(error, PermissionError):
         return f"{_where(error)}: permission denied; the files of a home belong to the user who runs it.", PERMISSION
     if isinstance(error, OSError):

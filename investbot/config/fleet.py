@@ -40,10 +40,10 @@ home_id = "{home_id}"               # part of every order's id: never change it
 # max_running = 0                   # instances that run
 # max_live = 0                      # those of them that trade real money
 
-[limits]
+# [limits]
 # max_instances = 0                 # how many instances there may be; 0 = any number
 
-[feed]
+# [feed]
 # pulls = ["binance BTC/USDT 1h"]   # candles to keep in market/ whether or not an instance trades on them
 """
 

@@ -72,3 +72,8 @@ def test_an_error_without_a_file_is_told() -> None:
 
 def test_long_hexadecimal_is_hidden_and_words_are_not() -> None:
     assert redact("deadbeef " + "0f" * 24, []) == "deadbeef [hidden]"
+
+
+def test_a_refused_choice_is_told_without_the_words_of_a_library() -> None:
+    sentence, code = explain(typer.BadParameter("Value error, 'x' is not one of 'a', 'b'."))
+    assert (sentence, code) == ("Invalid value: 'x' is not one of 'a', 'b'; see `investbot --help`.", 64)

@@ -34,9 +34,9 @@ def test_a_new_home_has_no_cap_and_its_own_id(tmp_path: Path) -> None:
 def test_the_commented_lines_of_a_new_home_are_valid(tmp_path: Path) -> None:
     init_fleet(tmp_path)
     text = (tmp_path / FLEET_FILE).read_text(encoding="utf-8")
-    for key in ("capital", "hosts", "max_instances"):
-        assert f"# {key} =" in text
-        text = text.replace(f"# {key} =", f"{key} =")
+    for key in ("capital =", "hosts =", "[limits]", "max_instances =", "[feed]", "pulls ="):
+        assert f"# {key}" in text
+        text = text.replace(f"# {key}", key)
     write(tmp_path, FLEET_FILE, text)
     made = load_fleet(tmp_path)
     assert (made.fleet.capital, made.fleet.hosts, made.limits.max_instances) == (D(10_000), ("user@host",), 0)
@@ -44,6 +44,15 @@ def test_the_commented_lines_of_a_new_home_are_valid(tmp_path: Path) -> None:
 
 def test_a_new_home_may_have_a_cap(tmp_path: Path) -> None:
     assert init_fleet(tmp_path, D("1E+4")).fleet.capital == 10_000
+
+
+def test_tables_can_be_appended_to_the_file_of_a_new_home(tmp_path: Path) -> None:
+    init_fleet(tmp_path)
+    own = "\n[limits]\nmax_instances = 3\n[feed]\nenabled = false\n[fleet.limits]\nmax_running = 2\n"
+    with (tmp_path / FLEET_FILE).open("a", encoding="utf-8") as file:
+        file.write(own)
+    made = load_fleet(tmp_path)
+    assert (made.limits.max_instances, made.feed.enabled, made.fleet.limits.max_running) == (3, False, 2)
 
 
 @pytest.mark.parametrize("capital", ["0", "-1", "nan", "inf"])
