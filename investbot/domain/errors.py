@@ -73,6 +73,12 @@ class LedgerError(InvestBotError):
     exit_code = 74
 
 
+class BackupError(InvestBotError):
+    """A backup cannot be made, checked or copied; what was there before is untouched."""
+
+    exit_code = 74
+
+
 class InvariantError(InvestBotError):
     """A bug of ours or corrupt data: stop rather than trade on."""
 

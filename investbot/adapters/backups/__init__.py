@@ -1,0 +1,1 @@
+"""Archives of backups: age, zstd, tar, and where they lie."""
