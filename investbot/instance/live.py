@@ -9,7 +9,7 @@ from functools import partial
 from investbot.domain.events import CancelRequested, Event, OrderChanged, OrderFilled, OrderPlaced
 from investbot.domain.facts import Fact
 from investbot.domain.market import Candle, Instrument, Millis
-from investbot.domain.order import Fill, Order, OrderReport, OrderState
+from investbot.domain.order import Fill, Order, OrderReport, OrderState, Role
 from investbot.engine.engine import Engine
 from investbot.instance.executor import Executor, Past
 from investbot.instance.patience import Pace, Waits
@@ -45,11 +45,11 @@ class LiveMarket:
 
     def step(self, candle: Candle) -> list[Event]:
         """Let the engine decide at the close of a candle."""
-        return self._engine.handle(candle)
+        return self._on_their_way(self._engine.handle(candle))
 
     def handle(self, fact: Fact) -> list[Event]:
         """Let the engine conclude from any other fact."""
-        return self._engine.handle(fact)
+        return self._on_their_way(self._engine.handle(fact))
 
     def committed(self, events: Sequence[Event]) -> None:
         """Do on the venue what durable events ask for; what is withdrawn in the same breath is never sent."""
@@ -90,6 +90,18 @@ class LiveMarket:
                 if event.venue_order_id and event.order_id in placed:
                     recent.append((placed[event.order_id], event.venue_order_id))
         await self.executor.recover(instruments, recent, sent)
+
+    def _on_their_way(self, events: list[Event]) -> list[Event]:
+        """Say SENT of entries in the breath that intends them, so that one transaction and not two comes before them.
+
+        After a crash in between they are looked up and found absent, which costs seconds; a stop, which cannot spare
+        them, is only intended until it is sent.
+        """
+        entries = [each.order for each in events if isinstance(each, OrderPlaced) and each.order.role is Role.ENTRY]
+        if not entries:
+            return events
+        now = self.executor.floor.now()
+        return [*events, *self._engine.take([OrderReport(now, each.order_id, OrderState.SENT) for each in entries])]
 
     def _tell(self, facts: Sequence[Fact]) -> None:
         conclude = partial(self._conclude, facts)

@@ -244,13 +244,20 @@ async def test_a_stop_that_fills_while_it_is_withdrawn_is_booked(host: LiveHost)
     agrees(host)
 
 
+async def test_an_entry_is_intended_and_sent_in_one_transaction(host: LiveHost) -> None:
+    host.keep(host.engine.begin(flat(1).opened_at))
+    kinds = [type(event).__name__ for event in host.market.step(flat(1))]
+    assert kinds[-2:] == ["OrderPlaced", "OrderChanged"]
+    assert host.state.orders[ENTRY].state is OrderState.SENT
+
+
 async def test_an_order_withdrawn_in_the_same_breath_is_never_sent(host: LiveHost) -> None:
     host.keep(host.engine.begin(flat(1).opened_at))
     placed = host.market.step(flat(1))
     gone = host.market.handle(OperatorRequest(host.venue.at, Action.FLATTEN))
     host.keep([*placed, *gone])
     await host.hurry.breathe()
-    assert host.changes(ENTRY) == ["CANCELLED"]
+    assert host.changes(ENTRY) == ["SENT", "CANCELLED"]
     assert not host.venue.books.sent
     assert not host.state.holdings
 
@@ -381,7 +388,7 @@ async def test_a_kill_before_the_order_left_ends_it(host: LiveHost) -> None:
     await host.crash()
     await host.start()
     assert not host.venue.books.sent
-    assert host.changes(ENTRY) == ["REJECTED"]
+    assert host.changes(ENTRY) == ["SENT", "REJECTED"]
     assert not host.state.holdings
 
 
@@ -390,8 +397,7 @@ async def test_a_kill_before_the_answer_finds_the_order_and_protects_it_first(ho
     host.candles.append(flat(1))
     events = host.market.step(flat(1))
     host.journal.add(events)
-    order: Order = events[-1].order  # type: ignore[union-attr]
-    host.journal.add(host.engine.take([OrderReport(order.placed_at, order.order_id, OrderState.SENT)]))
+    (order,) = [event.order for event in events if isinstance(event, e.OrderPlaced)]
     host.journal.commit()
     await host.venue.submit(order)
     await host.crash()
