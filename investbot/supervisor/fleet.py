@@ -218,7 +218,7 @@ class Fleet:
 
 
 def _holding_process(lock: Path, pid: int, began: int) -> WatchedProcess | None:
-    """Watch a process that holds an instance's lock, as far as the kernel tells who does."""
-    if not lock_is_held(lock) or lock_holder(lock) not in {None, pid}:
+    """Watch a process that holds an instance's lock; one of which the kernel does not say so is not believed."""
+    if not lock_is_held(lock) or lock_holder(lock) != pid:
         return None
     return same_process(pid, began)

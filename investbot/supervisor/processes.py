@@ -15,6 +15,8 @@ from typing import Protocol
 from investbot.control.identity import start_time
 from investbot.domain.errors import TryAgain
 
+_LOCKS = Path("/proc/locks")
+_LOOKS = 3
 _KIB = 1024
 _MS = 1000
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -160,17 +162,21 @@ def lock_is_held(path: Path) -> bool:
 
 
 def lock_holder(path: Path) -> int | None:
-    """Name the process that holds the flock on `path` where /proc/locks tells (proc(5)); None where it does not."""
-    try:
-        file = path.stat()
-        locks = Path("/proc/locks").read_text()
-    except OSError:
-        return None
-    key = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
-    for line in locks.splitlines():
-        words = line.split()
-        if len(words) >= 6 and words[1] == "FLOCK" and words[5] == key:
-            return int(words[4]) or None
+    """Name the process that holds the flock on `path` where /proc/locks tells (proc(5)); None where it does not.
+
+    The kernel gives a long list in pieces, and one that changes meanwhile may lack a line: it is read again then.
+    """
+    for _ in range(_LOOKS):
+        try:
+            file = path.stat()
+            locks = _LOCKS.read_text()
+        except OSError:
+            return None
+        key = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+        for line in locks.splitlines():
+            words = line.split()
+            if len(words) >= 6 and words[1] == "FLOCK" and words[5] == key:
+                return int(words[4]) or None
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from investbot.cli.main import main
 
 PASSPHRASE = "correct-horse-battery-staple"
 PROGRAM = (sys.executable, "-P", "-c", "from investbot.cli.main import run; run()")
@@ -70,10 +75,11 @@ class Result:
 
 
 class Shell:
-    """Runs commands in one folder with one home."""
+    """Runs commands in one folder with one home; `here`: in this process, which need not read the program in anew."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, here: bool = False) -> None:
         self.folder = folder
+        self.is_here = here
         self.home = folder / "home"
         self.passphrase = folder / "passphrase"
         self.passphrase.write_text(PASSPHRASE + "\n", encoding="utf-8")
@@ -89,6 +95,8 @@ class Shell:
     def __call__(
         self, *words: str, given: str = "", more: Mapping[str, str] | None = None, timeout: float = 90
     ) -> Result:
+        if self.is_here:
+            return self.here(*words, given=given, more=more)
         done = subprocess.run(
             [*PROGRAM, *words],
             capture_output=True,
@@ -106,8 +114,27 @@ class Shell:
         assert result.code == 0, (words, result)
         return result
 
+    def here(self, *words: str, given: str = "", more: Mapping[str, str] | None = None) -> Result:
+        """Run a command in this process."""
+        out, err, typed = io.StringIO(), io.StringIO(), io.TextIOWrapper(io.BytesIO(given.encode()))
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(sys, "stdin", typed),
+            mock.patch.dict(os.environ, self.environment(**(more or {})), clear=True),
+        ):
+            code = main(words)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    def told(self, *words: str) -> Any:
+        """Run a command in this process and give what it tells as JSON."""
+        result = self.here(*words, "--json")
+        assert result.code == 0, (words, result)
+        return result.json
+
     def row(self, name: str) -> dict[str, Any]:
-        (row,) = self.ok("status", name, "--json").json
+        (row,) = self.told("status", name)
         found: dict[str, Any] = row
         return found
 

@@ -124,31 +124,31 @@ def write_profile(folder: Path, exchange: LiveExchange, mode: str = "live", max_
 
 
 def set_keys(shell: Shell, exchange: LiveExchange, name: str, key: str = "main") -> None:
-    assert shell("keys", "set", name, "--from", "-", given=json.dumps(exchange.keys[key])).code == 0
+    assert shell.here("keys", "set", name, "--from", "-", given=json.dumps(exchange.keys[key])).code == 0
 
 
-def until(check: Callable[[], Any], what: str, seconds: float = 40) -> Any:
+def until(check: Callable[[], Any], what: str, seconds: float = 90) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = check()
         if found:
             return found
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise AssertionError(f"{what} did not come true within {seconds} s")
 
 
 def protected(shell: Shell, exchange: LiveExchange, name: str) -> dict[str, Any] | None:
     """Give the stop that rests at the exchange for what the instance holds, or None while it holds nothing."""
-    rows = shell.ok("orders", name, "--json").json
+    rows = shell.told("orders", name)
     stops = {row["venue_order_id"] for row in rows if row["role"] == "stop" and row["state"] == "ACKNOWLEDGED"}
     found = [order for number, order in exchange.open_orders().items() if str(number) in stops]
-    return found[0] if found and shell.ok("positions", name, "--json").json else None
+    return found[0] if found and shell.told("positions", name) else None
 
 
 def demand_equal_books(shell: Shell, exchange: LiveExchange, name: str, capital: str, account: str = "main") -> int:
     """Hold the instance's fills and cash against the exchange's truth, to the last digit; give how many fills."""
-    fills = shell.ok("fills", name, "--json").json
-    ours = {row["client_order_id"]: row["order_id"] for row in shell.ok("orders", name, "--json").json}
+    fills = shell.told("fills", name)
+    ours = {row["client_order_id"]: row["order_id"] for row in shell.told("orders", name)}
     trades = [trade for trade in exchange.truth(account)["trades"] if trade["clientOrderId"] in ours]
     booked = {
         row["trade_id"]: (row["order_id"], row["side"], *_numbers(row, "price", "quantity", "fee"), row["fee_currency"])

@@ -289,6 +289,28 @@ async def test_impostors_are_turned_away(home: Path) -> None:
         assert (await state(call, "beta"))["state"] == "STOPPED"
 
 
+async def test_whom_the_kernel_does_not_name_as_holder_is_not_believed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock is held, and nobody tells by whom: it could be another one's."""
+    folder = make_instance(home, "alpha")
+    (tmp_path / "locks").touch()
+    monkeypatch.setattr("investbot.supervisor.processes._LOCKS", tmp_path / "locks")
+    monkeypatch.setattr("investbot.supervisor.fleet.CALL_S", 0.3)
+    command = [sys.executable, str(CHILD), "--home", str(home), "--name", "alpha"]
+    with subprocess.Popen(command) as by_hand:  # noqa: ASYNC220 - it is over in a moment
+        await eventually(lambda: pids(home, "alpha"))
+        async with supervising(home) as (_, call):
+            await eventually(lambda: "does not hold its lock" in (home / "run" / "audit.jsonl").read_text())
+            (line,) = await call("start", names=["alpha"])
+            assert line["exit_code"] == 75
+            row = await state(call, "alpha")
+            assert row["pid"] is None
+            assert pids(home, "alpha") == [by_hand.pid]
+            by_hand.kill()
+    assert not (folder / "duplicates").exists()
+
+
 async def test_an_instance_run_by_hand_is_adopted_and_never_doubled(home: Path) -> None:
     make_instance(home, "alpha")
     command = [sys.executable, str(CHILD), "--home", str(home), "--name", "alpha"]
@@ -305,7 +327,8 @@ async def test_an_instance_run_by_hand_is_adopted_and_never_doubled(home: Path) 
     assert len(pids(home, "alpha")) == 1
 
 
-async def test_a_locked_instance_that_says_nothing_is_not_started(home: Path) -> None:
+async def test_a_locked_instance_that_says_nothing_is_not_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("investbot.supervisor.fleet.CALL_S", 0.3)
     folder = make_instance(home, "alpha")
     holding = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX);"
     command = [sys.executable, "-c", holding + "print(1, flush=True); time.sleep(60)", str(folder / "lock")]
