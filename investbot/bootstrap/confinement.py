@@ -8,6 +8,7 @@ import resource
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import investbot
@@ -52,11 +53,11 @@ _NETWORK = (
 _NAME_SERVICES = (Path("/run/systemd/resolve"), Path("/run/nscd"))
 
 
-def isolate(place: Home, folder: InstanceHome, config: InstanceConfig, key: bytes) -> Report:
+def isolate(place: Home, folder: InstanceHome, config: InstanceConfig, key: bytes, *, answers: bool = False) -> Report:
     """Restrict this process, for good, to what its instance needs, and say in the log what of that is in force.
 
-    Its ledger is open by now. ConfigError for settings that reach into another's files; InvariantError when there are
-    threads already.
+    Its ledger is open by now, and so is the door at which it `answers`. ConfigError for settings that reach into
+    another's files; InvariantError when there are threads already.
     """
     wanted = load_fleet(place.path).isolation
     start_time()  # both read /proc, which is out of reach afterwards
@@ -66,7 +67,8 @@ def isolate(place: Home, folder: InstanceHome, config: InstanceConfig, key: byte
         _LOG.warning("not_isolated", extra={"fields": {"why": "isolation.off in investbot.toml"}})
         return switched_off()
     folder.exit.touch(mode=0o600)
-    report = confine(policy_of(place, folder, config, wanted, _bucket(place, folder, config, key)))
+    policy = policy_of(place, folder, config, wanted, _bucket(place, folder, config, key))
+    report = confine(replace(policy, answers=answers))
     level = logging.WARNING if set(report.missing) - {"sockets"} else logging.INFO
     _LOG.log(level, "isolated", extra={"fields": report.data()})
     return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -14,16 +15,20 @@ _OF_SERVICES = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 """What a service manager tells the process it has started."""
 
 
-def become(home: Path, name: str, key: bytes, *, tell: bool) -> NoReturn:
+def become(home: Path, name: str, key: bytes, *, tell: bool, health: socket.socket | None = None) -> NoReturn:
     """Run instance `name` in place of this process, its 32-byte data key handed over in a sealed memory file.
 
-    With `tell` it says on stdout how it ended. Its exit code is that of the instance; TryAgain when it cannot begin.
+    Probes are answered at `health`, which listens already: an instance may open no door itself. With `tell` it says
+    on stdout how it ended. Its exit code is that of the instance; TryAgain when it cannot begin.
     """
     kept = {each: value for each in _OF_SERVICES if (value := os.environ.get(each)) is not None}
     words = ["--home", str(home.resolve()), "--name", name, "--alone", *(["--tell"] if tell else [])]
     try:
         descriptor = sealed(key)
         os.set_inheritable(descriptor, True)
+        if health is not None:
+            health.set_inheritable(True)
+            words += ["--health-fd", str(health.fileno())]
         command = [sys.executable, "-P", "-X", "faulthandler", "-m", _MODULE, *words, "--key-fd", str(descriptor)]
         sys.stdout.flush()
         sys.stderr.flush()

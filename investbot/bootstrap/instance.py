@@ -47,6 +47,7 @@ class _Site:
     isolated: bool = False
     alone: bool = True
     lock: InstanceLock | None = None
+    health_fd: int | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,19 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key-fd", type=int, required=True, help="the descriptor that holds the 32-byte data key")
     parser.add_argument("--alone", action="store_true", help="no supervisor is needed")
     parser.add_argument("--tell", action="store_true", help="say on stdout how it ended")
+    parser.add_argument("--health-fd", type=int, help="the descriptor of a socket that listens for probes")
     given = parser.parse_args(arguments)
     spare()
-    return live(given.home, given.name, given.key_fd, alone=given.alone, tell=given.tell)
+    return live(given.home, given.name, given.key_fd, given.health_fd, alone=given.alone, tell=given.tell)
 
 
-def live(home: Path, name: str, key_fd: int, *, alone: bool = False, tell: bool = False) -> int:
+def live(
+    home: Path, name: str, key_fd: int, health_fd: int | None = None, *, alone: bool = False, tell: bool = False
+) -> int:
     """Run instance `name` until it ends, its 32-byte data key in `key_fd`; return its exit code, its sentence told.
 
-    `alone` is one that no supervisor started; with `tell` it says how it ended also when all went well.
+    At `health_fd`, a socket that listens, probes are answered. `alone` is one that no supervisor started; with `tell`
+    it says how it ended also when all went well.
     """
     harden()
     try:
-        ending = run_foreground(home, name, read_key(key_fd), isolated=True, alone=alone)
+        ending = run_foreground(home, name, read_key(key_fd), health_fd, isolated=True, alone=alone)
     except InvestBotError as error:
         ending = Ending.failed(name, error)
     if ending.exit_code:
@@ -79,7 +84,9 @@ def live(home: Path, name: str, key_fd: int, *, alone: bool = False, tell: bool 
     return ending.exit_code
 
 
-def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False, alone: bool = True) -> Ending:
+def run_foreground(
+    home: Path, name: str, key: bytes, health_fd: int | None = None, *, isolated: bool = False, alone: bool = True
+) -> Ending:
     """Run instance `name` in this process until it ends; `key` is its 32-byte data key.
 
     `isolated` restricts the process for good to what this instance needs; `alone` is one that no supervisor started.
@@ -92,7 +99,7 @@ def run_foreground(home: Path, name: str, key: bytes, *, isolated: bool = False,
     folder.ensure()
     clock = SystemClock()
     with InstanceLock(folder.lock, name) as lock:
-        site = _Site(place, folder, key, clock, Redactor([key]), isolated, alone, lock)
+        site = _Site(place, folder, key, clock, Redactor([key]), isolated, alone, lock, health_fd)
         folder.exit.unlink(missing_ok=True)
         with last_words(folder.logs / "fault.log"), _log(site) as handler:
             return guarded(
@@ -204,9 +211,9 @@ def _link(site: _Site, serve: Serve) -> Link:
 
     if not site.alone:
         return InstanceLink(site.place.path, site.folder.name, serve)
-    from investbot.bootstrap.systemd import Manager, ToldLink
+    from investbot.bootstrap.systemd import told_link
 
-    return ToldLink(site.place.path, site.folder.name, serve, Manager(os.environ))
+    return told_link(site.place.path, site.folder.name, serve, site.health_fd)
 
 
 def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
@@ -226,7 +233,7 @@ def _isolated(site: _Site, config: InstanceConfig) -> dict[str, str] | None:
         return None
     from investbot.bootstrap.confinement import isolate
 
-    return isolate(site.place, site.folder, config, site.key).data()
+    return isolate(site.place, site.folder, config, site.key, answers=site.health_fd is not None).data()
 
 
 def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine], Market]]:
@@ -274,12 +281,7 @@ def _log(site: _Site, of: str | None = None) -> Iterator[RotatingFile]:
 
 def _bounds(config: InstanceConfig) -> Bounds:
     told = config.logging
-    return Bounds(
-        file_bytes=told.max_bytes,
-        file_age=told.max_age,
-        total_bytes=told.total_bytes,
-        keep=told.keep,
-    )
+    return Bounds(file_bytes=told.max_bytes, file_age=told.max_age, total_bytes=told.total_bytes, keep=told.keep)
 
 
 def _record(folder: InstanceHome, ending: Ending, clock: SystemClock) -> None:

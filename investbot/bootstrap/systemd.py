@@ -1,4 +1,7 @@
-"""Tells a service manager how a process is: sd_notify(3) over the datagram socket that `$NOTIFY_SOCKET` names."""
+"""Tells a service manager how a process is: sd_notify(3) over the datagram socket that `$NOTIFY_SOCKET` names.
+
+What an instance tells it goes to its health door too, where there is one.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from investbot.control.health_door import HealthDoor, taken_over
 from investbot.control.link import InstanceLink, Serve
 from investbot.supervisor.herald import Herald
 
@@ -69,17 +73,33 @@ class SupervisorHerald(Herald):
 class ToldLink(InstanceLink):
     """The link of an instance in the foreground, whose heartbeats go to the service manager too."""
 
-    def __init__(self, home: Path, name: str, serve: Serve, manager: Manager) -> None:
-        """Make the link of instance `name`; `manager` is told how it is."""
+    def __init__(self, home: Path, name: str, serve: Serve, manager: Manager, health: HealthDoor | None = None) -> None:
+        """Make the link of instance `name`; `manager` is told how it is, and so is who asks at the `health` door."""
         super().__init__(home, name, serve)
         self._manager = manager
+        self._health = health
         self._phase = ""
+
+    async def run(self) -> None:
+        """Dial the supervisor for ever, and answer at the door where there is one."""
+        if self._health is None:
+            await super().run()
+        else:
+            await asyncio.gather(super().run(), self._health.run())
 
     def status(self, row: dict[str, Any]) -> None:
         """Pass a heartbeat on: READY once it has recovered, STOPPING at its end, WATCHDOG with each."""
         super().status(row)
+        if self._health is not None:
+            self._health.beat(row)
         phase = str(row.get("phase", ""))
         news = {"ready": "READY", "stopping": "STOPPING"}.get(phase) if phase != self._phase else None
         self._phase = phase
         told = f"{row.get('state')}, {row.get('trading_state') or 'no candle yet'}, {row.get('open_positions')} open"
         self._manager.tell(**({news: 1} if news else {}), WATCHDOG=1, STATUS=told)
+
+
+def told_link(home: Path, name: str, serve: Serve, health_fd: int | None) -> ToldLink:
+    """Make the link of an instance in the foreground; at `health_fd` a socket listens for probes."""
+    health = None if health_fd is None else HealthDoor(name, taken_over(health_fd), time.monotonic)
+    return ToldLink(home, name, serve, Manager(os.environ), health)

@@ -38,7 +38,7 @@ class Policy:
 
     `read`: files, and folders with all that is in them. `write`: the same, to be changed too (a file in place, in a
     folder anything). `meet`: folders whose sockets may be called. `connect` and `listen`: TCP ports; without any of
-    them a process gets no Internet socket at all.
+    them a process gets no Internet socket at all. `answers`: whether it takes calls at a socket that listens already.
     """
 
     read: tuple[Path, ...] = ()
@@ -46,6 +46,7 @@ class Policy:
     meet: tuple[Path, ...] = ()
     connect: tuple[int, ...] = ()
     listen: tuple[int, ...] = ()
+    answers: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @property

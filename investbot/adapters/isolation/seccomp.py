@@ -36,7 +36,8 @@ _PUSH_KEY, _CONSOLE = 0x5412, 0x541C
 _UNIX, _INET, _INET6 = 1, 2, 10
 _STREAM, _DATAGRAM, _KIND = 1, 2, 0xF
 _TCP, _UDP = 6, 17
-_SERVING = ("bind", "listen", "accept", "accept4")
+_OPENING = ("bind", "listen")
+_TAKING = ("accept", "accept4")
 
 
 def error(number: int) -> int:
@@ -86,7 +87,8 @@ def _decisions(policy: Policy, pid: int) -> Mapping[str, Block]:
     """Write what is decided by arguments; each block begins knowing only the call and ends with a verdict."""
     only_own = [*_argument(0), *_if(_EQUAL, pid, ALLOW), _verdict(NO)]
     own_limits = [*_argument(0), *_if(_EQUAL, 0, ALLOW), *_if(_EQUAL, pid, ALLOW), _verdict(NO)]
-    serving = [_verdict(ALLOW if policy.listen else NO)]
+    opening = [_verdict(ALLOW if policy.listen else NO)]
+    taking = [_verdict(ALLOW if policy.listen or policy.answers else NO)]
     return {
         "clone": [*_argument(0), *_if(_ANY_BIT, _CLONE_THREAD, ALLOW), _verdict(NO)],
         "clone3": [_verdict(NOT_THERE)],  # its flags lie in memory; the C library then takes clone
@@ -101,7 +103,8 @@ def _decisions(policy: Policy, pid: int) -> Mapping[str, Block]:
         "sendmmsg": _without_fast_open(3),
         # Without a path (a null pointer) it is about an open file.
         "utimensat": [*_argument(1), *_if(_AT_LEAST, 1, NO), *_argument(1, 4), *_if(_AT_LEAST, 1, NO), _verdict(ALLOW)],
-        **dict.fromkeys(_SERVING, serving),
+        **dict.fromkeys(_OPENING, opening),
+        **dict.fromkeys(_TAKING, taking),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +24,21 @@ def register(app: typer.Typer) -> None:
     add(app, "run", "investbot run alpha", panel=RUN)(run)
 
 
-def run(context: typer.Context, name: Name, yes: Yes = False, accept_withdrawals: Withdrawals = False) -> int:
+Health = Annotated[
+    str | None,
+    typer.Option(
+        "--health", metavar="[ADDRESS:]PORT", help="Answer probes by HTTP here: GET /health gives 200 or 503."
+    ),
+]
+
+
+def run(
+    context: typer.Context,
+    name: Name,
+    yes: Yes = False,
+    accept_withdrawals: Withdrawals = False,
+    health: Health = None,
+) -> int:
     """Run one instance in the foreground without a supervisor, for systemd, containers and orchestrators.
 
     Exit code 0: its work is done; 75: start it again; 77 and 78: an operator has to act. The first run of a
@@ -33,7 +47,9 @@ def run(context: typer.Context, name: Name, yes: Yes = False, accept_withdrawals
     from investbot.bootstrap.foreground import become
     from investbot.bootstrap.process import harden
     from investbot.cli.output import Face
+    from investbot.control.health_door import open_door, parse_address
 
+    address = None if health is None else parse_address(health)
     session: Session = context.obj
     home = open_home(session)
     home.existing(name)
@@ -44,7 +60,8 @@ def run(context: typer.Context, name: Name, yes: Yes = False, accept_withdrawals
     with unlocked(session, home) as vault:
         _admit(home, name, vault, accept_withdrawals=accept_withdrawals)
         key = vault.data_key(name)
-    become(home.path, name, key, tell=session.output.face is Face.HUMAN)
+    door = None if address is None else open_door(*address)
+    become(home.path, name, key, tell=session.output.face is Face.HUMAN, health=door)
 
 
 def _admit(home: Home, name: str, vault: OpenVault, *, accept_withdrawals: bool) -> None:

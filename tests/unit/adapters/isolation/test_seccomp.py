@@ -176,6 +176,18 @@ def test_it_serves_only_where_it_may(machine: str, name: str) -> None:
     assert says(machine, name, policy=SERVING) == ALLOW
 
 
+@pytest.mark.parametrize("policy", [Policy(answers=True), Policy(connect=(443,), answers=True)])
+def test_who_answers_at_an_open_door_opens_none(machine: str, policy: Policy) -> None:
+    assert {name: says(machine, name, policy=policy) for name in ("bind", "listen", "accept", "accept4")} == {
+        "bind": NO,
+        "listen": NO,
+        "accept": ALLOW,
+        "accept4": ALLOW,
+    }
+    internet = says(machine, "socket", 2, 1, 0, policy=policy)
+    assert internet == (ALLOW if policy.connect else NO)
+
+
 def test_times_are_changed_of_open_files_only(machine: str) -> None:
     assert says(machine, "utimensat", 7, 0) == ALLOW
     assert says(machine, "utimensat", 7, 1) == NO
