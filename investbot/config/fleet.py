@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from investbot.config.backups import BackupsPart
 from investbot.config.feeding import FeedPart
 from investbot.config.fields import Name, OptionalPositive, Whole
 from investbot.config.files import write_private
@@ -45,6 +46,12 @@ home_id = "{home_id}"               # part of every order's id: never change it
 
 # [feed]
 # pulls = ["binance BTC/USDT 1h"]   # candles to keep in market/ whether or not an instance trades on them
+
+# [backups]
+# to = ["/mnt/usb/investbot"]       # folders that get a copy of every archive
+# recipients = ["age1..."]          # who else shall be able to read them
+# after = ["rclone", "copy"]        # run for each archive; its path is added
+# daily = 30                        # how many `investbot backup expire` leaves
 """
 
 
@@ -81,6 +88,7 @@ class FleetConfig(Section):
     isolation: IsolationPart = Field(default_factory=IsolationPart)
     news: NewsPart = Field(default_factory=NewsPart)
     feed: FeedPart = Field(default_factory=FeedPart)
+    backups: BackupsPart = Field(default_factory=BackupsPart)
 
 
 def init_fleet(home: Path, capital: Decimal | None = None) -> FleetConfig:
