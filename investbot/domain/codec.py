@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from types import NoneType, UnionType
@@ -60,8 +60,9 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return _tuple_reader(get_args(hint))
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
-        readers = [(field.name, _reader(hints[field.name])) for field in fields(hint)]
-        return lambda body: hint(**{name: read(body[name]) for name, read in readers})
+        readers = [(field.name, _reader(hints[field.name]), field.default is MISSING) for field in fields(hint)]
+        # What an older program did not write yet has its default.
+        return lambda body: hint(**{name: read(body[name]) for name, read, must in readers if must or name in body})
     if isinstance(hint, type) and issubclass(hint, Enum | Decimal | float):
         return hint
     return lambda value: _exact(hint, value)

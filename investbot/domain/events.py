@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from investbot.domain.intelligence import IntelligenceHeard, IntelligenceRefused
 from investbot.domain.market import Millis
 from investbot.domain.order import Order, OrderState, Side
 from investbot.domain.position import ExitPlan, RoundTrip
-from investbot.domain.signal import Direction
+from investbot.domain.signal import Direction, SignalLevel, SignalPart
 from investbot.domain.states import TradingState
 
 
@@ -23,6 +24,20 @@ class CapitalAllocated:
     at: Millis
     amount: Decimal
     change: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsApplied:
+    """Another version of the configuration decides from here on; what it changed, and what waits for the next start.
+
+    Each key is told as `key: before -> after`. The first version of an instance is not told.
+    """
+
+    at: Millis
+    version: int
+    by: str
+    applied: tuple[str, ...]
+    waiting: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class SignalRaised:
     """The strategy (or another `source`) had an opinion, with the candle it was formed on.
 
     `price` is the close the opinion refers to; `confidence` 0..1; `candle` is (opened_at, open, high, low, close,
-    volume).
+    volume). `alert_id` names the alert it came by.
     """
 
     at: Millis
@@ -66,6 +81,10 @@ class SignalRaised:
     targets: tuple[Decimal, ...]
     reason: str
     candle: tuple[Millis, Decimal, Decimal, Decimal, Decimal, float]
+    setup: str = ""
+    parts: tuple[SignalPart, ...] = ()
+    levels: tuple[SignalLevel, ...] = ()
+    alert_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +270,12 @@ class SourceFinished:
 
 Event = (
     CapitalAllocated
+    | SettingsApplied
     | SeriesAnchored
     | CandleFlagged
     | SignalRaised
+    | IntelligenceHeard
+    | IntelligenceRefused
     | IntentDenied
     | PlanMade
     | OrderPlaced

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from investbot.domain.intelligence import IntelligenceItem
 from investbot.domain.market import Candle, Millis
 from investbot.domain.order import Fill, OrderReport
+from investbot.domain.rules import CostRules, ExitRules, RiskRules
 from investbot.domain.signal import Signal
 
 
@@ -37,13 +39,51 @@ class OperatorRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Another version of the configuration is in force: its rules, which keys changed, which wait for the next start.
+
+    Each key is told as `key: before -> after`.
+    """
+
+    at: Millis
+    version: int
+    by: str
+    costs: CostRules
+    risk: RiskRules
+    exits: ExitRules
+    applied: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """An opinion that came through a door (TradingView and the like) instead of from the strategy."""
+    """An opinion that came through a door (TradingView and the like) instead of from the strategy.
+
+    One with an `alert_id` is taken once, however often it comes.
+    """
 
     at: Millis
     symbol: str
     source: str
     signal: Signal
+    alert_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intelligence:
+    """What the world outside thinks became known; `at` is when it was received."""
+
+    at: Millis
+    items: tuple[IntelligenceItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IntelligenceFailed:
+    """A source gave an answer, or part of one, that cannot be used, and why."""
+
+    at: Millis
+    source: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +184,10 @@ Fact = (
     | Fill
     | OrderReport
     | Alert
+    | Intelligence
+    | IntelligenceFailed
     | OperatorRequest
+    | SettingsChanged
     | Timer
     | Tick
     | Reconciled

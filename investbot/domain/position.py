@@ -25,6 +25,10 @@ class ExitPlan:
     trailing_fraction: Decimal
     max_age_ms: Millis
     planned_risk: Decimal
+    setup: str = ""
+    """The kind of opportunity it was entered for."""
+    config_version: int = 0
+    """Which version of the configuration decided the entry; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,7 @@ class RoundTrip:
     mfe: Decimal
     exit_reason: str
     gapped: bool
+    setup: str = ""
+    """The kind of opportunity it was entered for."""
+    config_version: int = 0
+    """Which version of the configuration decided the entry; 0 where that is not known."""

@@ -17,11 +17,34 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SignalPart:
+    """What one factor brought to an opinion: `points` of -100 (for a fall) to 100, and what was seen."""
+
+    name: str
+    points: float
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLevel:
+    """A price that an opinion rests on: `kind` in words, `price` in quote per base, `strength` 0..1.
+
+    `session` is where it comes from in the day (asia, london, new_york), empty for none.
+    """
+
+    kind: str
+    price: float
+    strength: float = 1.0
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """An opinion: no quantity, nothing promised.
 
     `confidence` 0..1; `stop` and `targets` are prices in quote per base, None or empty where the profile's exits
-    decide.
+    decide. `setup` names the kind of opportunity, by which results are told apart; `parts` are what it was weighed
+    from, `levels` the prices it rests on.
     """
 
     direction: Direction
@@ -29,6 +52,9 @@ class Signal:
     reason: str
     stop: float | None = None
     targets: tuple[float, ...] = ()
+    setup: str = ""
+    parts: tuple[SignalPart, ...] = ()
+    levels: tuple[SignalLevel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,21 @@ from typing import Any
 
 from investbot.domain import events as e
 from investbot.domain.errors import InvariantError
+from investbot.domain.intelligence import IntelligenceHeard, IntelligenceRefused
 from investbot.domain.market import DAY
 from investbot.domain.order import DONE, OrderState, Role, Side
 from investbot.domain.signal import Direction
 from investbot.domain.states import TradingState
+from investbot.engine import intelligence
 from investbot.engine.orders import IN_DOUBT, NO_STOPS, is_refusal
 from investbot.engine.state import Ended, EngineState, Holding, OpenOrder
 
 ZERO = Decimal(0)
 ENDED_KEPT = 256
 """Orders that ended with something left and are remembered."""
+
+ALERTS_KEPT = 1024
+"""Alerts that are remembered by their id."""
 
 
 def apply(state: EngineState, event: e.Event) -> None:
@@ -36,6 +41,12 @@ def _capital(state: EngineState, event: e.CapitalAllocated) -> None:
     state.floors = None
 
 
+def _settings(state: EngineState, event: e.SettingsApplied) -> None:
+    state.version = event.version
+    state.waiting = event.waiting
+    state.floors = None
+
+
 def _anchored(state: EngineState, event: e.SeriesAnchored) -> None:
     state.anchors[event.symbol] = event.opened_at
 
@@ -43,6 +54,14 @@ def _anchored(state: EngineState, event: e.SeriesAnchored) -> None:
 def _signal(state: EngineState, event: e.SignalRaised) -> None:
     state.signals_raised += 1
     state.last_signal = event
+    if event.alert_id:
+        state.alerts_taken[event.alert_id] = event.at
+        if len(state.alerts_taken) > ALERTS_KEPT:
+            del state.alerts_taken[next(iter(state.alerts_taken))]
+
+
+def _heard(state: EngineState, event: IntelligenceHeard) -> None:
+    intelligence.keep(state.heard, event.item, event.at)
 
 
 def _plan(state: EngineState, event: e.PlanMade) -> None:
@@ -218,9 +237,12 @@ def _forget(state: EngineState, open_order: OpenOrder) -> None:
 
 _APPLY: dict[type[Any], Callable[[EngineState, Any], None]] = {
     e.CapitalAllocated: _capital,
+    e.SettingsApplied: _settings,
     e.SeriesAnchored: _anchored,
     e.CandleFlagged: _nothing,
     e.SignalRaised: _signal,
+    IntelligenceHeard: _heard,
+    IntelligenceRefused: _nothing,
     e.IntentDenied: _nothing,
     e.PlanMade: _plan,
     e.OrderPlaced: _placed,

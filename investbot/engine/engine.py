@@ -16,7 +16,7 @@ from investbot.domain.market import DAY, Candle, Millis, Quality
 from investbot.domain.order import DONE, Fill, OrderReport
 from investbot.domain.signal import Direction, Signal
 from investbot.domain.states import TradingState
-from investbot.engine import entries, exits, kept, operator, orders, watch
+from investbot.engine import entries, exits, intelligence, kept, operator, orders, watch
 from investbot.engine.apply import apply
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState, Holding
@@ -26,7 +26,7 @@ from investbot.risk.gate import RiskGate
 from investbot.risk.limits import default_limits
 from investbot.strategies.api import Strategy
 
-_Other = Fill | OrderReport | f.Alert | f.Timer | f.Tick | operator.Asked
+_Other = Fill | OrderReport | f.Alert | f.Timer | f.Tick | f.Intelligence | f.IntelligenceFailed | operator.Asked
 
 
 class Engine:
@@ -48,7 +48,7 @@ class Engine:
         """Allocate the first capital; nothing when there is some already."""
         self._out = []
         if not self.state.begun:
-            self._emit(e.CapitalAllocated(at, self.spec.capital, self.spec.capital))
+            self._emit_all(operator.beginning(self.spec, at))
         return self._out
 
     def is_news(self, candle: Candle) -> bool:
@@ -133,6 +133,7 @@ class Engine:
         view = track.view
         if view.bars_seen >= track.warmup:
             view.holding = holding is not None and holding.quantity > 0
+            view.outlook = intelligence.seen_by(state.heard, symbol, at)
             signal = self._strategy.evaluate(view)
             if signal is not None:
                 self._on_signal(at, candle, signal, self._strategy.name)
@@ -171,15 +172,15 @@ class Engine:
             if self.state.is_valued:
                 self._emit_all(watch.day_ended(self.state, at))
         else:
-            self._emit(e.CapitalAllocated(at, self.spec.capital, self.spec.capital))
+            self._emit_all(operator.beginning(self.spec, at))
 
     # ---- opinions ----------------------------------------------------------------------------------------------
 
-    def _on_signal(self, at: Millis, candle: Candle, signal: Signal, source: str) -> None:
+    def _on_signal(self, at: Millis, candle: Candle, signal: Signal, source: str, alert_id: str = "") -> None:
         state = self.state
         instrument = self.spec.instruments[candle.symbol]
         signal_id = f"s{state.signals_raised + 1}"
-        raised = entries.recorded(signal, signal_id, at, candle, source, instrument)
+        raised = entries.recorded(signal, signal_id, at, candle, source, instrument, alert_id)
         self._emit(raised)
         holding = state.holding_of(candle.symbol)
         flaw = entries.flawed(signal, raised)
@@ -203,11 +204,14 @@ class Engine:
                 self._on_reports((fact,))
             case f.Alert():
                 self._on_alert(fact)
+            case f.Intelligence() | f.IntelligenceFailed():
+                self._emit_all(intelligence.conclude(self.state.heard, fact))
             case f.Timer():
                 self._on_timer(fact.at)
             case f.Tick():
                 self._on_tick(fact)
             case _:
+                self.spec = operator.terms(self.spec, fact)
                 self._emit_all(operator.conclude(self.state, self.spec, fact))
                 for holding in list(self.state.holdings.values()):
                     # A stop that was refused is asked for again at the next candle: not as often as one compares.
@@ -246,13 +250,14 @@ class Engine:
         return plan_id if event.state in DONE and not orders.is_refusal(event) else None
 
     def _on_alert(self, alert: f.Alert) -> None:
+        if alert.alert_id in self.state.alerts_taken:
+            return
         candle = self._tracks[alert.symbol].last if alert.symbol in self._tracks else None
         if candle is None:
-            self._emit(
-                e.RequestRefused(alert.at, "alert", f"There is no candle of {alert.symbol} to judge the alert by.")
-            )
+            why = f"There is no candle of {alert.symbol} to judge the alert by."
+            self._emit(e.RequestRefused(alert.at, "alert", why))
         else:
-            self._on_signal(alert.at, candle, alert.signal, alert.source)
+            self._on_signal(alert.at, candle, alert.signal, alert.source, alert.alert_id)
 
     def _on_tick(self, tick: f.Tick) -> None:
         holding = self.state.holding_of(tick.symbol)

@@ -10,7 +10,8 @@ from investbot.domain.events import Event, IntentDenied, OrderPlaced, PlanMade, 
 from investbot.domain.market import Candle, Instrument, Millis, Quality
 from investbot.domain.order import Role
 from investbot.domain.position import ExitPlan
-from investbot.domain.signal import Direction, Signal
+from investbot.domain.signal import Direction, Signal, SignalLevel, SignalPart
+from investbot.engine.intelligence import vetoed
 from investbot.engine.orders import make_order
 from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState, Holding
@@ -19,6 +20,8 @@ from investbot.risk.kelly import Record
 from investbot.risk.rules import Sized, size_entry
 
 _PART = Decimal("0.0001")
+_LONGEST, _MOST = 200, 32
+"""How long a text of an opinion may be, and how many parts or levels it may have."""
 _HIGHEST = 1e15
 """No price is as high as this, in quote per base."""
 
@@ -30,6 +33,7 @@ def recorded(
     candle: Candle,
     source: str,
     instrument: Instrument,
+    alert_id: str = "",
 ) -> SignalRaised:
     """Put an opinion into the ledger's words: prices on the tick, with the candle it was formed on.
 
@@ -48,7 +52,23 @@ def recorded(
         targets=tuple(instrument.price_up(_exact(price)) for price in signal.targets if _is_price(price)),
         reason=signal.reason,
         candle=(candle.opened_at, candle.open, candle.high, candle.low, candle.close, candle.bar.volume),
+        setup=(signal.setup or source)[:_LONGEST],
+        parts=_parts(signal),
+        levels=_levels(signal),
+        alert_id=alert_id,
     )
+
+
+def _parts(signal: Signal) -> tuple[SignalPart, ...]:
+    """Keep the parts whose numbers can be, within bounds."""
+    told = [part for part in signal.parts if isfinite(part.points)][:_MOST]
+    return tuple(SignalPart(p.name[:_LONGEST], float(p.points), p.evidence[:_LONGEST]) for p in told)
+
+
+def _levels(signal: Signal) -> tuple[SignalLevel, ...]:
+    """Keep the levels whose numbers can be, within bounds."""
+    told = [each for each in signal.levels if _is_price(each.price) and isfinite(each.strength)][:_MOST]
+    return tuple(SignalLevel(x.kind[:_LONGEST], float(x.price), float(x.strength), x.session[:_LONGEST]) for x in told)
 
 
 def flawed(signal: Signal, raised: SignalRaised) -> IntentDenied | None:
@@ -73,6 +93,9 @@ def raised(
 
     `atr` is ATR(14) in quote per base where the profile's stop needs it.
     """
+    refused = vetoed(state.heard, spec.veto, signal)
+    if refused is not None:
+        return [refused]
     sized = propose(state, spec, signal, atr)
     if isinstance(sized, Denial):
         return [_denied(signal, sized)]
@@ -89,6 +112,8 @@ def raised(
         trailing_fraction=spec.exits.trailing_fraction,
         max_age_ms=spec.exits.max_age_ms,
         planned_risk=sized.worst_loss,
+        setup=signal.setup,
+        config_version=spec.version,
     )
     order = make_order(
         Holding(plan),

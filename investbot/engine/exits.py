@@ -229,4 +229,6 @@ def round_trip(holding: Holding, instrument: Instrument) -> RoundTrip:
         mfe=max(Decimal(0), holding.high / entry - 1).quantize(_RATIO),
         exit_reason=holding.exit_reason,
         gapped=holding.gapped,
+        setup=holding.plan.setup,
+        config_version=holding.plan.config_version,
     )

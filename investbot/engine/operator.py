@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
 
@@ -15,6 +16,7 @@ from investbot.engine.state import EngineState
 
 Asked = (
     f.OperatorRequest
+    | f.SettingsChanged
     | f.Reconciled
     | f.DataStale
     | f.DataFresh
@@ -37,6 +39,8 @@ def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Ev
     match fact:
         case f.OperatorRequest():
             yield from _request(state, spec, fact)
+        case f.SettingsChanged():
+            yield e.SettingsApplied(fact.at, fact.version, fact.by, fact.applied, fact.waiting)
         case f.DataStale():
             yield from _pause(state, fact.at, f"stale:{fact.symbol}", fact.reason)
         case f.DataFresh():
@@ -59,6 +63,20 @@ def conclude(state: EngineState, spec: EngineSpec, fact: Asked) -> Iterator[e.Ev
             yield from _end(state, fact)
         case _:
             assert_never(fact)
+
+
+def beginning(spec: EngineSpec, at: Millis) -> Iterator[e.Event]:
+    """Say what an instance begins with: its capital, and which version decides where that is not the first."""
+    yield e.CapitalAllocated(at, spec.capital, spec.capital)
+    if spec.version != 1:
+        yield e.SettingsApplied(at, spec.version, "configuration", (), ())
+
+
+def terms(spec: EngineSpec, fact: object) -> EngineSpec:
+    """Give the terms that hold from `fact` on; open positions keep the barriers of their plans."""
+    if not isinstance(fact, f.SettingsChanged):
+        return spec
+    return replace(spec, version=fact.version, costs=fact.costs, risk=fact.risk, exits=fact.exits)
 
 
 def _reconciled(state: EngineState, fact: f.Reconciled) -> Iterator[e.Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from investbot.domain.events import CancelRequested, Event, OrderPlaced
-from investbot.domain.facts import Action, Fact, OperatorRequest, SourceEnded
+from investbot.domain.facts import Action, Fact, OperatorRequest, SettingsChanged, SourceEnded
 from investbot.domain.market import Candle
 from investbot.domain.order import Fill, OrderReport, OrderType
 from investbot.engine.engine import Engine
@@ -48,6 +48,8 @@ class SimulatedMarket:
         """
         events: list[Event] = []
         self._route(self._engine.handle(fact), events)
+        if isinstance(fact, SettingsChanged):
+            self._book.charge(self._engine.spec.costs)
         for symbol in self._hurried(fact, events):
             self._take(self._book.now(symbol, self._engine.state.marks[symbol], fact.at), events)
         return events

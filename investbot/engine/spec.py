@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from investbot.domain.market import Instrument, Timeframe
 from investbot.domain.rules import CostRules, ExitRules, RiskRules
+from investbot.engine.intelligence import NO_VETO, Veto
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,7 @@ class EngineSpec:
     """Whether targets rest on the venue beside the stop; where balances lock, the instance keeps them itself."""
     stops_rest: bool = True
     """Whether the venue keeps stops; the instance does where it cannot."""
+    veto: Veto = NO_VETO
+    """With which outlook of the world outside nothing is entered."""
+    version: int = 1
+    """Of the configuration that these terms are of."""

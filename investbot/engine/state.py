@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from investbot.domain.events import SignalRaised
+from investbot.domain.intelligence import IntelligenceItem
 from investbot.domain.market import Instrument, Millis
 from investbot.domain.order import Order, OrderState, Role
 from investbot.domain.position import ExitPlan
@@ -109,6 +110,10 @@ class EngineState:
     capital: Decimal = ZERO
     cash: Decimal = ZERO
     peak: Decimal = ZERO
+    version: int = 1
+    """Of the configuration that decides, as the ledger knows it."""
+    waiting: tuple[str, ...] = ()
+    """What of that version the next start takes in."""
     day: int = -1
     day_start_equity: Decimal = ZERO
     floors: Floors | None = None
@@ -137,6 +142,10 @@ class EngineState:
     """When the source last ended; -1 for never."""
     tally: Tally = field(default_factory=Tally)
     dust: dict[str, Decimal] = field(default_factory=dict)
+    heard: dict[str, dict[str, IntelligenceItem]] = field(default_factory=dict)
+    """Items of the world outside that may still count, by source and id."""
+    alerts_taken: dict[str, Millis] = field(default_factory=dict)
+    """The newest alerts by their id, oldest first: none is taken twice."""
 
     @property
     def begun(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from investbot.analysis.analyser import Finding
 from investbot.analysis.indicators import Declared
+from investbot.analysis.intelligence import Outlook
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
 from investbot.domain.signal import Signal
@@ -30,6 +31,7 @@ class MarketView:
         "found",
         "holding",
         "now",
+        "outlook",
         "previous",
         "previous_bar",
         "symbol",
@@ -56,6 +58,8 @@ class MarketView:
         """The longer timeframe at its last closed candle, with `confirm_indicators()`; None without one."""
         self.holding: bool = False
         """Whether a position in the symbol is open."""
+        self.outlook: Outlook | None = None
+        """What the world outside thinks of the symbol at this moment; None where nothing is known."""
 
 
 _NO_BAR = Bar(0.0, 0.0, 0.0, 0.0, 0.0)

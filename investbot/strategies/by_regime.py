@@ -101,6 +101,7 @@ def _seen_by(number: int, variant: Strategy, view: MarketView) -> MarketView:
 def _part(number: int, declared: Mapping[str, Any], view: MarketView) -> MarketView:
     own = MarketView(view.symbol)
     own.closed_at, own.bars_seen, own.holding = view.closed_at, view.bars_seen, view.holding
+    own.outlook = view.outlook
     own.bar, own.previous_bar = view.bar, view.previous_bar
     numbers = [name for name, spec in declared.items() if not is_finder(spec)]
     own.now = _renamed(number, numbers, view.now)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from investbot.domain.codec import EVENT_TYPES, decode, encode, kind
 from investbot.domain.errors import InvariantError, InvestBotError, RateLimited
-from investbot.domain.events import DayRolled, OrderPlaced, PeakRaised
+from investbot.domain.events import DayRolled, OrderPlaced, PeakRaised, PositionClosed, SignalRaised
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**12), max_value=10**12)
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
@@ -81,3 +81,19 @@ def test_kinds_are_class_names() -> None:
 def test_errors_carry_what_an_operator_needs() -> None:
     assert RateLimited("slow down", 1.5).retry_after_s == 1.5
     assert {cls.exit_code for cls in InvestBotError.__subclasses__()} <= {64, 65, 66, 69, 70, 73, 74, 75, 77, 78}
+
+
+def test_what_an_older_program_did_not_write_has_its_default() -> None:
+    candle = [0, "1", "1", "1", "1", 0.0]
+    old = {"at": 1, "signal_id": "s1", "symbol": "BTC/USDT", "timeframe": "1m", "source": "x", "direction": "long"}
+    old |= {"confidence": 0.5, "price": "1", "stop": None, "targets": [], "reason": "r", "candle": candle}
+    raised = decode("SignalRaised", old)
+    assert isinstance(raised, SignalRaised)
+    assert (raised.setup, raised.parts, raised.levels, raised.alert_id) == ("", (), (), "")
+    with pytest.raises(InvariantError, match="'reason'"):
+        decode("SignalRaised", {name: value for name, value in old.items() if name != "reason"})
+    names = "plan_id opened_at closed_at symbol quantity entry_price exit_price costs net_pnl r mae mfe exit_reason"
+    trip: dict[str, Any] = dict.fromkeys(names.split(), "1") | {"opened_at": 1, "closed_at": 2, "gapped": False}
+    closed = decode("PositionClosed", {"at": 1, "trip": trip})
+    assert isinstance(closed, PositionClosed)
+    assert closed.trip.setup == ""
