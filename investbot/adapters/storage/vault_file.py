@@ -1,14 +1,16 @@
 """The file of the vault: a strict schema, a lock beside it, and writes that leave the old file or the new one.
 
-Version 1, JSON, mode 0600; every byte string in base64:
+Version 2, JSON, mode 0600; every byte string in base64:
 
-    {"format": "investbot-vault", "version": 1,
+    {"format": "investbot-vault", "version": 2,
      "kdf": {"name": "argon2id", "memory_kib", "iterations", "lanes", "salt"},
+     "vault_key": {"passphrase": BOX, "recovery": {"public": BOX, "ephemeral": 32 bytes, "sealed": BOX} or null},
      "fleet": {"current": BOX, "next": BOX or null},
      "instances": {NAME: {"current": BOX, "next": BOX or null}},
      "secrets": {NAME: BOX}}         BOX = {"nonce": 12 bytes, "sealed": AES-256-GCM with its tag}
 
-`next` is for changing a key in two phases; this version of the program leaves it empty.
+In version 1 there is no `vault_key`: the stretched passphrase is the key that seals the rest. `next` holds the key that
+is about to take the place of `current` while a ledger is copied from one to the other.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from typing import Any
 from investbot.domain.errors import VaultError
 
 FORMAT = "investbot-vault"
-VERSION = 1
+VERSION = 2
 _MODE = 0o600
 
 
@@ -56,14 +58,35 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """The vault key sealed for a recovery key, and that key's public half, sealed so that nobody can exchange it."""
+
+    public: Box
+    ephemeral: bytes
+    sealed: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Wraps:
+    """The ways to the vault key."""
+
+    passphrase: Box
+    recovery: Recovery | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VaultFile:
-    """The whole file; nothing in it can be read without the passphrase but names and costs."""
+    """The whole file; nothing in it can be read without the passphrase but names and costs.
+
+    Without `wraps` it is of version 1.
+    """
 
     cost: KdfCost
     salt: bytes
     fleet: Slots
     instances: Mapping[str, Slots]
     secrets: Mapping[str, Box]
+    wraps: Wraps | None = None
 
 
 @contextmanager
@@ -90,7 +113,11 @@ def load(path: Path) -> VaultFile:
         raise VaultError(f"The vault {path} cannot be read: {error.strerror}.") from None
     try:
         document = json.loads(raw, object_pairs_hook=_unique)
-        if isinstance(document, dict) and document.get("format") == FORMAT and document.get("version") != VERSION:
+        if (
+            isinstance(document, dict)
+            and document.get("format") == FORMAT
+            and document.get("version") not in {1, VERSION}
+        ):
             raise VaultError(f"The vault {path} was written by another version of InvestBot; use that version.")
         return _vault(document)
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -98,7 +125,10 @@ def load(path: Path) -> VaultFile:
 
 
 def save(path: Path, vault: VaultFile) -> None:
-    """Write beside, make durable, rename, make the name durable; the caller holds the lock."""
+    """Write beside, make durable, read back, rename, make the name durable; the caller holds the lock.
+
+    VaultError when the disk refuses, or gives back something else than what was written.
+    """
     beside = path.with_name(path.name + ".new")
     try:
         beside.unlink(missing_ok=True)
@@ -107,6 +137,8 @@ def save(path: Path, vault: VaultFile) -> None:
             file.write(json.dumps(_document(vault), indent=1).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+        if load(beside) != vault:
+            raise VaultError(f"The vault {path} was not written as it should be and stays as it was; look at the disk.")
         beside.replace(path)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -122,9 +154,10 @@ def save(path: Path, vault: VaultFile) -> None:
 
 def _document(vault: VaultFile) -> dict[str, Any]:
     cost = vault.cost
+    ways = {} if vault.wraps is None else {"vault_key": _wraps_document(vault.wraps)}
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 1 if vault.wraps is None else VERSION,
         "kdf": {
             "name": "argon2id",
             "memory_kib": cost.memory_kib,
@@ -132,10 +165,21 @@ def _document(vault: VaultFile) -> dict[str, Any]:
             "lanes": cost.lanes,
             "salt": _encoded(vault.salt),
         },
+        **ways,
         "fleet": _slots_document(vault.fleet),
         "instances": {name: _slots_document(slots) for name, slots in sorted(vault.instances.items())},
         "secrets": {name: _box_document(box) for name, box in sorted(vault.secrets.items())},
     }
+
+
+def _wraps_document(wraps: Wraps) -> dict[str, Any]:
+    found = wraps.recovery
+    recovery = found and {
+        "public": _box_document(found.public),
+        "ephemeral": _encoded(found.ephemeral),
+        "sealed": _box_document(found.sealed),
+    }
+    return {"passphrase": _box_document(wraps.passphrase), "recovery": recovery}
 
 
 def _slots_document(slots: Slots) -> dict[str, Any]:
@@ -157,7 +201,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _vault(document: object) -> VaultFile:
-    top = _object(document, "format", "version", "kdf", "fleet", "instances", "secrets")
+    first = _named(document)["version"] == 1
+    ways = () if first else ("vault_key",)
+    top = _object(document, "format", "version", "kdf", *ways, "fleet", "instances", "secrets")
     kdf = _object(top["kdf"], "name", "memory_kib", "iterations", "lanes", "salt")
     if top["format"] != FORMAT or kdf["name"] != "argon2id":
         raise ValueError(document)
@@ -169,7 +215,18 @@ def _vault(document: object) -> VaultFile:
         fleet=_slots(top["fleet"]),
         instances={name: _slots(value) for name, value in _named(top["instances"]).items()},
         secrets={name: _box(value) for name, value in _named(top["secrets"]).items()},
+        wraps=None if first else _wraps(top["vault_key"]),
     )
+
+
+def _wraps(value: object) -> Wraps:
+    found = _object(value, "passphrase", "recovery")
+    return Wraps(_box(found["passphrase"]), None if found["recovery"] is None else _recovery(found["recovery"]))
+
+
+def _recovery(value: object) -> Recovery:
+    found = _object(value, "public", "ephemeral", "sealed")
+    return Recovery(_box(found["public"]), _bytes(found["ephemeral"], 32, 32), _box(found["sealed"]))
 
 
 def _object(value: object, *names: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from investbot.adapters.storage import vault as vault_module
+from investbot.adapters.storage import vault_sealing
 from investbot.adapters.storage.vault import OpenVault, Vault
 from investbot.adapters.storage.vault_file import KdfCost
 from investbot.domain.errors import AlreadyExists, VaultError
@@ -255,13 +255,13 @@ def test_a_file_that_is_no_vault_is_refused(path: Path, content: str) -> None:
 
 
 def test_a_field_that_stands_twice_is_refused(path: Path, vault: OpenVault) -> None:
-    path.write_text(path.read_text().replace('"version": 1,', '"version": 1, "version": 1,'))
+    path.write_text(path.read_text().replace('"version": 2,', '"version": 2, "version": 2,'))
     with pytest.raises(VaultError, match="is damaged"):
         Vault.unlock(path, PASSPHRASE)
 
 
 def test_a_vault_of_a_newer_version_says_so(path: Path, vault: OpenVault) -> None:
-    edited(path, lambda document: document.update(version=2, argon="3"))
+    edited(path, lambda document: document.update(version=3, argon="3"))
     with pytest.raises(VaultError, match="another version of InvestBot"):
         Vault.unlock(path, PASSPHRASE)
 
@@ -303,7 +303,7 @@ def test_too_little_memory_gets_one_sentence(path: Path, vault: OpenVault, monke
         def derive(self, _: bytes) -> bytes:
             raise MemoryError
 
-    monkeypatch.setattr(vault_module, "Argon2id", Starved)
+    monkeypatch.setattr(vault_sealing, "Argon2id", Starved)
     with pytest.raises(VaultError, match=r"takes 0\.03125 MiB of memory"):
         Vault.unlock(path, PASSPHRASE)
 
@@ -311,7 +311,7 @@ def test_too_little_memory_gets_one_sentence(path: Path, vault: OpenVault, monke
 KILLED = """
 import os, sys
 from pathlib import Path
-from investbot.adapters.storage import vault as vault_module
+from investbot.adapters.storage import vault_sealing
 from investbot.adapters.storage.vault import Vault
 vault = Vault.unlock(Path(sys.argv[1]), sys.argv[2])
 step, before = sys.argv[3], sys.argv[4] == "before"
