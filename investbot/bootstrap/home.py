@@ -170,6 +170,11 @@ class Home:
         return self.path / "instances"
 
     @property
+    def backups(self) -> Path:
+        """One folder of archives an instance, and one of the fleet."""
+        return self.path / "backups"
+
+    @property
     def run(self) -> RunFiles:
         """The supervisor's files."""
         return RunFiles(self.path / "run")

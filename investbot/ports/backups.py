@@ -105,6 +105,15 @@ class Content:
     read: Callable[[], Iterator[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An archive that grows: the path it will have, the path it has until then, and the file to write it to."""
+
+    path: Path
+    part: Path
+    file: BinaryIO
+
+
 class ByteSink(Protocol):
     """Takes bytes in order; `close` says that they were all."""
 
@@ -146,7 +155,10 @@ class Archiver(Protocol):
 class Snapshot(Protocol):
     """A ledger as it was at one moment, encrypted, in a private folder."""
 
-    account: Account
+    @property
+    def account(self) -> Account:
+        """What it holds."""
+        ...
 
     def content(self) -> Content:
         """Give its pages in plain, as one SQLite file, without ever writing them anywhere."""
@@ -156,6 +168,11 @@ class Snapshot(Protocol):
 class Shelf(Protocol):
     """The archives of one instance in one folder."""
 
+    @property
+    def instance(self) -> str:
+        """Whose archives these are."""
+        ...
+
     def archives(self) -> list[Archive]:
         """List them, the first one first."""
         ...
@@ -164,11 +181,15 @@ class Shelf(Protocol):
         """Keep everybody else from changing the folder and give the next archive's number; TryAgain."""
         ...
 
-    def placing(self, number: int, at: Millis) -> AbstractContextManager[tuple[Path, BinaryIO]]:
-        """Give the archive's name to be and a file to write it to.
+    def placing(self, number: int, at: Millis) -> AbstractContextManager[Slot]:
+        """Give where an archive grows; it takes its name, whole and durable, when the context ends well.
 
-        The file takes that name, whole and durable, when the context ends well, and is gone otherwise.
+        Otherwise it is gone. BackupError when the disk refuses.
         """
+        ...
+
+    def put_beside(self, number: int, at: Millis, content: bytes) -> Path:
+        """Write the vault beside an archive to be; BackupError."""
         ...
 
     def verified(self) -> Mapping[str, Verified]:

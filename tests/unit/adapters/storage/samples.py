@@ -190,7 +190,7 @@ class Story:
         return [ev.CapitalAllocated(self.at, self.capital, change)]
 
 
-def filled(path: Path, seed: int, count: int) -> None:
+def filled(path: Path, seed: int, count: int, key: bytes = KEY, instance: str = "alpha") -> None:
     """Make a ledger with a story of so many batches in it, in one append."""
     story = Story(seed)
     events: list[ev.Event] = []
@@ -198,7 +198,7 @@ def filled(path: Path, seed: int, count: int) -> None:
     for told, reached in story.batches(count):
         events += told
         cursor = reached
-    with closing(SqlcipherLedger.create(path, KEY, instance="alpha")) as ledger:
+    with closing(SqlcipherLedger.create(path, key, instance=instance)) as ledger:
         ledger.append(events, cursor)
 
 
