@@ -1,6 +1,6 @@
 """Putting restored files in the place of an instance's own, in steps that a kill at any moment leaves whole.
 
-Everything is made ready in `.restoring/new` beside the live files. Until `.restoring/plan.json` gets its name nothing has
+Everything is made ready in `.restoring/new` beside the live files. Until `.restoring/plan.json` has its name nothing
 changed, and what lies there is rubbish; from then on whoever holds the instance's lock next walks the rest of the way:
 the old files into `replaced/<label>/`, the new ones into their places. The caller holds that lock.
 """

@@ -52,7 +52,7 @@ class SegmentFolder:
             raise BackupError(f"The segment {self.path / name} cannot be written: {error.strerror}.") from None
 
     def finish(self, name: str) -> bool:
-        """Give its name to a segment that is durable without it; tell whether there is one of that name. BackupError."""
+        """Give its name to a segment that is durable without it; tell whether there is one so called."""
         try:
             with suppress(FileNotFoundError):
                 self._beside(name).replace(self.path / name)
@@ -83,8 +83,8 @@ class SegmentFolder:
     def copy_to(self, target: Path) -> int:
         """Copy what another folder lacks of these segments; give how many there were. BackupError."""
         there = SegmentFolder(target)
-        sizes = {name: (target / name).stat().st_size for name in there.names()}
-        lacking = [name for name in self.names() if sizes.get(name) != (self.path / name).stat().st_size]
+        there_are = set(there.names())
+        lacking = [name for name in self.names() if name not in there_are or self._size(name) != there._size(name)]
         for name in lacking:
             beside = there._beside(name)
             try:
@@ -99,6 +99,12 @@ class SegmentFolder:
                 beside.unlink(missing_ok=True)
                 raise BackupError(f"The segment {target / name} cannot be written: {error.strerror}.") from None
         return len(lacking)
+
+    def _size(self, name: str) -> int:
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return -1
 
     def _beside(self, name: str) -> Path:
         return self.path / f".{name}.part"
