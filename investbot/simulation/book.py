@@ -79,6 +79,11 @@ class Book:
         """The open orders, oldest first."""
         return tuple(resting.order for resting in self._open.values())
 
+    def charge(self, costs: CostRules) -> None:
+        """Fill at these costs from here on, what rests already too."""
+        self._costs = costs
+        self._reach.clear()
+
     def held(self, plan_id: str) -> Decimal:
         """Tell how much base a plan holds: its entry fills less what was sold."""
         return self._held.get(plan_id, ZERO)

@@ -66,6 +66,12 @@ def plan_made(_: int, event: ev.PlanMade) -> list[Statement]:
     return [(_PLANNED, (event.plan.plan_id, event.plan.signal_id))]
 
 
+def settings_applied(seq: int, event: ev.SettingsApplied) -> list[Statement]:
+    """Keep from when on which version decided."""
+    told = {"applied": json.dumps(event.applied), "waiting": json.dumps(event.waiting)}
+    return [insert("settings", seq=seq, at=event.at, version=event.version, by=event.by, **told)]
+
+
 def trading_state_changed(_: int, event: ev.TradingStateChanged) -> list[Statement]:
     """Keep what trading is allowed now."""
     return [("UPDATE snapshot SET trading_state = ?, state_reason = ?", (event.state.value, event.reason))]

@@ -101,6 +101,7 @@ def position_closed(seq: int, event: ev.PositionClosed) -> list[Statement]:
             mfe=plain(trip.mfe),
             exit_reason=trip.exit_reason,
             gapped=int(trip.gapped),
+            config_version=trip.config_version or None,
         ),
         ("DELETE FROM positions WHERE plan_id = ?", (trip.plan_id,)),
         (_WON if won else _LOST, (pnl, size)),

@@ -28,6 +28,7 @@ TABLES = (
     "trips",
     "equity",
     "daily",
+    "settings",
 )
 """Every projection; all of them can be thrown away and made again from the events."""
 
@@ -41,6 +42,7 @@ _HANDLERS: dict[type[Any], Callable[[int, Any], list[Statement]]] = {
     ev.SignalRaised: project_signals.signal_raised,
     ev.IntentDenied: project_signals.intent_denied,
     ev.PlanMade: project_signals.plan_made,
+    ev.SettingsApplied: project_signals.settings_applied,
     ev.TradingStateChanged: project_signals.trading_state_changed,
     ev.EntriesPaused: project_signals.entries_paused,
     ev.EntriesResumed: project_signals.entries_resumed,

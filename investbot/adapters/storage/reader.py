@@ -31,7 +31,7 @@ _FILLS = "at, order_id, trade_id, symbol, side, price, quantity, fee, fee_curren
 _POSITIONS = f"plan_id, symbol, opened_at, quantity, average(spent, bought) AS entry_price, cost, fees_quote, {_STOP}"
 _TRIPS = (
     "opened_at, closed_at, symbol, quantity, entry_price, exit_price, costs, net_pnl, r, mae, mfe, exit_reason, "
-    "gapped, plan_id"
+    "gapped, plan_id, config_version"
 )
 _DAILY = "day, start_equity, end_equity, realised_pnl, fees_quote, trips, wins, entries"
 _CANDLES = "at, symbol, timeframe, opened_at, open, high, low, close, volume"
@@ -48,10 +48,13 @@ _SHAPES: dict[str, tuple[str, str, str]] = {
     "equity": ("at, equity, cause", "seq", _FROM.format("at")),
     "positions": (_POSITIONS, "seq", "opened_at >= ?"),
     "daily": (_DAILY, "day", f"(day + 1) * {DAY} > ?"),
+    "settings": ("at, version, by, applied, waiting", "seq", _FROM.format("at")),
     "pauses": ("at, cause, reason", "at, cause", "at >= ?"),
 }
 """What a row of each table shows, how rows are ordered, and what `since` compares."""
 
+_LISTS = frozenset({"targets", "applied", "waiting"})
+"""Columns of JSON."""
 _SNAPSHOT = (
     "capital, allocated, cash, bought, sold, fees_quote, realised_pnl, gross_profit, gross_loss, trips, wins, entries, "
     "peak, day_start_equity, trading_state, state_reason"
@@ -94,8 +97,8 @@ class SqlcipherReader:
     def rows(self, table: str, since: Millis | None = None) -> list[Mapping[str, Any]]:
         """Read the rows of a projection, oldest first; money as decimal text, moments as milliseconds.
 
-        Tables: signals, market_data, orders, fills, positions, trips, equity, daily, pauses. `since` keeps rows from
-        that moment on: a trip by its close, a day by its end. InvariantError for a table there is not.
+        Tables: signals, market_data, orders, fills, positions, trips, equity, daily, settings, pauses. `since` keeps
+        rows from that moment on: a trip by its close, a day by its end. InvariantError for a table there is not.
         """
         if table not in _SHAPES:
             raise InvariantError(f"The ledger has no table {table!r}.")
@@ -148,6 +151,6 @@ class SqlcipherReader:
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     if "gapped" in row:
         row["gapped"] = bool(row["gapped"])
-    if "targets" in row:
-        row["targets"] = json.loads(row["targets"])
+    for name in _LISTS & row.keys():
+        row[name] = json.loads(row[name])
     return row

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from sqlcipher3.dbapi2 import complete_statement
 
-from investbot.adapters.storage import sqlcipher
+from investbot import __version__
+from investbot.adapters.storage import later_events, sqlcipher
 from investbot.adapters.storage.sqlcipher import Connection
 from investbot.domain.errors import InvariantError, LedgerError
+
+_PROGRAM = "program"
+_SIGN = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 @cache
@@ -39,13 +43,25 @@ def version(connection: Connection) -> int:
     return found
 
 
+def written_by(connection: Connection) -> str:
+    """Give the version of InvestBot that brought a database to its schema; empty where it did not say."""
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (_PROGRAM,)).fetchone()
+    except sqlcipher.DatabaseError:
+        return ""
+    return str(row[0]) if row else ""
+
+
 def demand_known(connection: Connection, path: Path) -> int:
     """Read which schema a ledger has; LedgerError when it is newer than this program, or was never finished."""
     found = version(connection)
     if found > latest():
+        program = written_by(connection)
+        known = bool(program) and program != __version__
+        by = f"InvestBot {program}" if known else "a newer InvestBot"
         raise LedgerError(
-            f"The ledger {path} has schema {found}, written by a newer InvestBot; this one knows up to {latest()}: "
-            "install the newer version again."
+            f"The ledger {path} has schema {found}, written by {by}; this one ({__version__}) knows up to {latest()}: "
+            f"install {by if known else 'the newer version'} again."
         )
     if found < 1:
         raise LedgerError(f"The ledger {path} was never finished; remove the file and create the instance again.")
@@ -56,9 +72,13 @@ def walk(connection: Connection, start: int, target: int) -> None:
     """Take the steps from one schema to another inside the caller's transaction, statement by statement."""
     for number in range(start + 1, target + 1):
         _run(connection, f"{steps()[number]}.up.sql")
+        later_events.bring_back(connection, later_events.SINCE.get(number, ()))
     for number in range(start, target, -1):
+        later_events.put_aside(connection, later_events.SINCE.get(number, ()))
         _run(connection, f"{steps()[number]}.down.sql")
     connection.execute(f"PRAGMA user_version = {target}")
+    if target:
+        connection.execute(_SIGN, (_PROGRAM, __version__))
 
 
 def scratch() -> Connection:

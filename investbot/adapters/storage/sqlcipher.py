@@ -46,6 +46,8 @@ _SENTENCES = {
     _CONSTRAINT: "The ledger {path} refused an event that would be booked twice or out of order; nothing was written.",
     _NOT_A_DATABASE: "The ledger {path} is damaged; put its last good copy in its place.",
 }
+_WORDS = {"database or disk is full": 13, "disk I/O error": 10}
+"""What the library says of a copy that failed, which carries no code."""
 
 
 def create(path: Path, key: Key) -> Connection:
@@ -134,7 +136,7 @@ def translated(path: Path) -> Iterator[None]:
 
 def refusal(error: Exception, path: Path) -> LedgerError:
     """Say in one sentence what an error of the library means; it never repeats the library's own text."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
+    code: int = getattr(error, "sqlite_errorcode", 0) or _WORDS.get(str(error), 0)
     name: str = getattr(error, "sqlite_errorname", type(error).__name__)
     words = _SENTENCES.get(code & 0xFF, "The ledger {path} cannot be used ({name}).")
     return LedgerError(words.format(path=path, name=name))

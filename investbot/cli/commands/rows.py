@@ -25,7 +25,7 @@ KEYS: dict[str, str] = {
     "reason plan_id time_in_force replaces changed_at state_reason",
     "fills": "at order_id trade_id symbol side price quantity fee fee_currency fee_quote plan_id gapped",
     "trips": "opened_at closed_at symbol quantity entry_price exit_price costs net_pnl r mae mfe exit_reason gapped "
-    "plan_id",
+    "plan_id config_version",
     "events": "seq at kind",
     "equity": "at equity cause",
     "signals": "instance at signal_id symbol timeframe source direction confidence price stop targets reason outcome "

@@ -10,13 +10,18 @@ from typing import Any
 
 import pytest
 
-from investbot.adapters.storage import migrate, schema, secrets, sqlcipher
+from investbot.adapters.storage import later_events, migrate, schema, secrets, sqlcipher
+from investbot.adapters.storage.copies import copy_verified
+from investbot.adapters.storage.encoding import write
 from investbot.adapters.storage.inspection import inspect
 from investbot.adapters.storage.ledger import SqlcipherLedger
+from investbot.adapters.storage.projections import stored_events
 from investbot.adapters.storage.reader import SqlcipherReader
+from investbot.domain import events as ev
 from investbot.domain.codec import encode, kind
 from investbot.domain.errors import InvariantError, LedgerError
-from tests.unit.adapters.storage.samples import KEY, Story, filled
+from investbot.ports.ledger import Recorded
+from tests.unit.adapters.storage.samples import KEY, START, Story, filled
 
 DATA = Path(__file__).parents[3] / "data"
 
@@ -77,18 +82,121 @@ def test_every_table_goes_on_the_way_down_and_comes_back_on_the_way_up() -> None
 def test_down_and_up_again_keeps_every_event_and_leaves_verified_copies(path: Path) -> None:
     before = contents(path)
     secrets.set_secrets(path, KEY, {"apiKey": "k"}, at=1)
-    assert migrate.migrate(path, KEY, 1) == 2
+    newest = schema.latest()
+    assert migrate.migrate(path, KEY, 1) == newest
     with closing(sqlcipher.connect(path, KEY)) as connection:
         assert schema.version(connection) == 1
-    assert secrets.get_secrets(path.with_name("ledger.db.v2.copy"), KEY) == {"apiKey": "k"}
+    assert secrets.get_secrets(path.with_name(f"ledger.db.v{newest}.copy"), KEY) == {"apiKey": "k"}
     assert migrate.migrate(path, KEY) == 1
     assert contents(path) == before
     assert secrets.get_secrets(path, KEY) == {}
     assert sorted(each.name for each in path.parent.iterdir()) == [
         "ledger.db",
         "ledger.db.v1.copy",
-        "ledger.db.v2.copy",
+        f"ledger.db.v{newest}.copy",
     ]
+
+
+def told_of_settings(path: Path) -> None:
+    """Let a ledger tell of changed settings, of which an older program knows nothing."""
+    with closing(SqlcipherLedger.open(path, KEY)) as ledger:
+        at = START + 10**9
+        told = ev.SettingsApplied(at, 2, "ana", ("risk.max_open_positions: 1 -> 2",), ("market.timeframe: 1m -> 5m",))
+        ledger.append(
+            [told, ev.EntriesPaused(at, "operator", "asked for"), ev.SettingsApplied(at, 3, "", (), ())], None
+        )
+
+
+@pytest.mark.parametrize("below", range(1, schema.latest()))
+def test_each_step_back_and_up_again_loses_no_event(path: Path, below: int) -> None:
+    told_of_settings(path)
+    before = contents(path)
+    migrate.migrate(path, KEY, below)
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        assert schema.version(connection) == below
+        kinds = {row[0] for row in connection.execute("SELECT DISTINCT kind FROM events")}
+        assert kinds.isdisjoint(kind for step, late in later_events.SINCE.items() if step > below for kind in late)
+        assert [each.seq for each in stored_events(connection)] == [each.seq for each in before["events"]]
+        with pytest.raises(sqlcipher.DatabaseError, match="append-only"):
+            connection.execute("UPDATE events SET kind = 'x'")
+    migrate.migrate(path, KEY)
+    assert contents(path) == before
+    assert inspect(path, KEY) == []
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_schema WHERE name = 'later_events'").fetchall()
+
+
+def test_what_an_older_program_added_meanwhile_is_kept(path: Path) -> None:
+    told_of_settings(path)
+    before = contents(path)["events"]
+    migrate.migrate(path, KEY, 2)
+    last = ev.EntriesResumed(before[-1].event.at + 1, "operator")
+    with closing(sqlcipher.connect(path, KEY)) as connection, sqlcipher.writing(connection, path):
+        connection.execute("INSERT INTO events (seq, at, kind, body) VALUES (?, ?, ?, ?)", write(len(before) + 1, last))
+    migrate.migrate(path, KEY)
+    assert contents(path)["events"] == [*before, Recorded(len(before) + 1, last)]
+    assert inspect(path, KEY) == []
+
+
+def test_a_ledger_tells_which_program_it_needs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate.migrate(path, KEY, 1)
+    with monkeypatch.context() as newer:
+        newer.setattr(schema, "__version__", "9.8.7")
+        migrate.migrate(path, KEY)
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        assert schema.written_by(connection) == "9.8.7"
+    older = {number: name for number, name in schema.steps().items() if number == 1}
+    monkeypatch.setattr(schema, "steps", lambda: older)
+    said = "written by InvestBot 9.8.7; this one .* knows up to 1: install InvestBot 9.8.7 again"
+    with pytest.raises(LedgerError, match=said):
+        SqlcipherLedger.open(path, KEY)
+
+
+def test_a_ledger_of_a_program_that_did_not_sign_still_says_what_to_do(path: Path) -> None:
+    with closing(sqlcipher.connect(path, KEY)) as connection:
+        connection.execute("DROP TABLE meta")
+        connection.execute("PRAGMA user_version = 99")
+        assert schema.written_by(connection) == ""
+    with pytest.raises(LedgerError, match="install the newer version again"):
+        SqlcipherLedger.open(path, KEY)
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Leave so many bytes free on a disk."""
+    stuff = folder / "stuff"
+    usage = shutil.disk_usage(folder)
+    with stuff.open("wb") as file:
+        for _ in range(max(0, usage.free - leave) // 65536):
+            file.write(bytes(65536))
+    return stuff
+
+
+@pytest.mark.parametrize("when", ["copying", "stepping"])
+def test_a_full_disk_leaves_the_old_ledger(
+    path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    migrate.migrate(path, KEY, 1)
+    ledger = small_disk / "ledger.db"
+    shutil.copy(path, ledger)
+    before = ledger.read_bytes()
+
+    def then_full(*given: Any, **more: Any) -> Any:
+        report = copy_verified(*given, **more)
+        fill(small_disk, 0)
+        return report
+
+    if when == "copying":
+        fill(small_disk, 64 * 1024)
+    else:
+        monkeypatch.setattr(migrate, "copy_verified", then_full)
+    with pytest.raises(LedgerError, match=r"disk is full|cannot be written"):
+        SqlcipherLedger.open(ledger, KEY)
+    monkeypatch.undo()
+    assert ledger.read_bytes() == before
+    (small_disk / "stuff").unlink()
+    with closing(SqlcipherLedger.open(ledger, KEY)) as opened:
+        assert sum(1 for _ in opened.events()) > 50
+    assert inspect(ledger, KEY) == []
 
 
 def test_a_ledger_that_is_up_to_date_is_left_alone(path: Path) -> None:
@@ -129,7 +237,10 @@ def test_projections_of_an_older_schema_are_made_again(path: Path) -> None:
 def test_a_newer_schema_is_told_so(path: Path, way: Any) -> None:
     with closing(sqlcipher.connect(path, KEY)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerError, match="has schema 99, written by a newer InvestBot; this one knows up to"):
+    with pytest.raises(
+        LedgerError,
+        match="has schema 99, written by a newer InvestBot; this one",
+    ):
         way(path, KEY)
 
 
