@@ -23,7 +23,20 @@ from tests.integration.cli import PROGRAM, Shell, market
 pytestmark = pytest.mark.slow
 
 # The order in which commands make sense; those not named here come where WITH_SUPERVISOR ends.
-FIRST = ("init", "version", "profiles", "create", "keys", "config", "vault", "strategies", "backtest", "doctor", "up")
+FIRST = (
+    "init",
+    "version",
+    "profiles",
+    "create",
+    "keys",
+    "config",
+    "vault",
+    "migrate",
+    "strategies",
+    "backtest",
+    "doctor",
+    "up",
+)
 LAST = ("restart", "stop", "panic", "down", "run", "remove")
 
 # What an example may end with besides 0 when it is run here, and why.
