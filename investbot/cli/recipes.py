@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from investbot.cli.amounts import amount
 from investbot.cli.fleet import profile_folders
@@ -18,6 +21,19 @@ if TYPE_CHECKING:
     from investbot.config.profile import Profile
 
 DEFAULT_CAPITAL = "500"
+
+ProfileOption = Annotated[str, typer.Option(metavar="P", help="A profile's name or path.")]
+DataOption = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Candles, once for each symbol; unset: the profile's own.")
+]
+CapitalOption = Annotated[str, typer.Option(metavar="AMOUNT", help="Its allocation, in quote.")]
+SymbolOption = Annotated[
+    list[str] | None, typer.Option(metavar="SYMBOL", help="Instead of the profile's; may be given again.")
+]
+TimeframeOption = Annotated[str | None, typer.Option(metavar="TF", help="Instead of the profile's.")]
+ValuesOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the profile; may be given again.")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from investbot.cli.fleet import profile_folders
-from investbot.cli.recipes import DEFAULT_CAPITAL, Changes, money, resolve
+from investbot.cli.recipes import (
+    DEFAULT_CAPITAL,
+    CapitalOption,
+    Changes,
+    DataOption,
+    ProfileOption,
+    SymbolOption,
+    TimeframeOption,
+    ValuesOption,
+    money,
+    resolve,
+)
 from investbot.cli.registry import RESEARCH, add
 from investbot.cli.session import Session
 
@@ -26,21 +37,15 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     context: typer.Context,
-    profile: Annotated[str, typer.Option(metavar="P", help="A profile's name or path.")],
-    data: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Candles, once for each symbol; unset: the profile's own.")
-    ] = None,
+    profile: ProfileOption,
+    data: DataOption = None,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write summary, trips, fills, events here.")
     ] = None,
-    capital: Annotated[str, typer.Option(metavar="AMOUNT", help="Its allocation, in quote.")] = DEFAULT_CAPITAL,
-    symbol: Annotated[
-        list[str] | None, typer.Option(metavar="SYMBOL", help="Instead of the profile's; may be given again.")
-    ] = None,
-    timeframe: Annotated[str | None, typer.Option(metavar="TF", help="Instead of the profile's.")] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the profile; may be given again.")
-    ] = None,
+    capital: CapitalOption = DEFAULT_CAPITAL,
+    symbol: SymbolOption = None,
+    timeframe: TimeframeOption = None,
+    values: ValuesOption = None,
 ) -> None:
     """Run a profile over candle files through the engine that trades, with costs and pessimistic fills."""
     from investbot.bootstrap import research

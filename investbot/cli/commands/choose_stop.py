@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from investbot.cli.fleet import profile_folders
-from investbot.cli.recipes import DEFAULT_CAPITAL, Changes, money, resolve
+from investbot.cli.recipes import (
+    DEFAULT_CAPITAL,
+    CapitalOption,
+    Changes,
+    DataOption,
+    ProfileOption,
+    SymbolOption,
+    TimeframeOption,
+    ValuesOption,
+    money,
+    resolve,
+)
 from investbot.cli.registry import RESEARCH, add
 from investbot.cli.session import Session
 
@@ -34,18 +44,12 @@ def register(app: typer.Typer) -> None:
 
 def choose_stop(
     context: typer.Context,
-    profile: Annotated[str, typer.Option(metavar="P", help="A profile's name or path.")],
-    data: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Candles, once for each symbol; unset: the profile's own.")
-    ] = None,
-    capital: Annotated[str, typer.Option(metavar="AMOUNT", help="Its allocation, in quote.")] = DEFAULT_CAPITAL,
-    symbol: Annotated[
-        list[str] | None, typer.Option(metavar="SYMBOL", help="Instead of the profile's; may be given again.")
-    ] = None,
-    timeframe: Annotated[str | None, typer.Option(metavar="TF", help="Instead of the profile's.")] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the profile; may be given again.")
-    ] = None,
+    profile: ProfileOption,
+    data: DataOption = None,
+    capital: CapitalOption = DEFAULT_CAPITAL,
+    symbol: SymbolOption = None,
+    timeframe: TimeframeOption = None,
+    values: ValuesOption = None,
 ) -> None:
     """Compare stops from structure, ATR and fixed ones on a profile's history, and name the best net of costs."""
     from investbot.bootstrap.stop_choice import compare_stops

@@ -11,7 +11,17 @@ from investbot.bootstrap.home import Home
 from investbot.cli.amounts import wire
 from investbot.cli.auditing import audited
 from investbot.cli.fleet import open_home, user
-from investbot.cli.recipes import DEFAULT_CAPITAL, Changes, money, resolve
+from investbot.cli.recipes import (
+    DEFAULT_CAPITAL,
+    CapitalOption,
+    Changes,
+    ProfileOption,
+    SymbolOption,
+    TimeframeOption,
+    ValuesOption,
+    money,
+    resolve,
+)
 from investbot.cli.registry import FLEET, add
 from investbot.cli.session import Session
 from investbot.cli.store import changing, tell_supervisor, unlocked
@@ -35,15 +45,11 @@ def register(app: typer.Typer) -> None:
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called.")],
-    profile: Annotated[str, typer.Option(metavar="P", help="A profile's name or path.")],
-    capital: Annotated[str, typer.Option(metavar="AMOUNT", help="Its allocation, in quote.")] = DEFAULT_CAPITAL,
-    symbol: Annotated[
-        list[str] | None, typer.Option(metavar="SYMBOL", help="Instead of the profile's; may be given again.")
-    ] = None,
-    timeframe: Annotated[str | None, typer.Option(metavar="TF", help="Instead of the profile's.")] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the profile; may be given again.")
-    ] = None,
+    profile: ProfileOption,
+    capital: CapitalOption = DEFAULT_CAPITAL,
+    symbol: SymbolOption = None,
+    timeframe: TimeframeOption = None,
+    values: ValuesOption = None,
     tags: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="A group it belongs to; may be given again.")
     ] = None,
