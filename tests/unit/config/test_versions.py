@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from investbot.config import versions
-from investbot.config.instance import INSTANCE_FILE, load_instance, set_values, with_capital
-from investbot.config.versions import Change, diff, history, load_version, rollback, save
+from investbot.config.instance import INSTANCE_FILE, InstanceConfig, load_instance, set_values, with_capital
+from investbot.config.version_files import text_of
+from investbot.config.versions import Change, changes, diff, history, load_version, rollback, save
 from investbot.domain.errors import ConfigError, TryAgain
 from tests.unit.config.builders import NOON, instance, write
 
@@ -111,13 +119,146 @@ def test_two_changes_at_once_do_not_undo_each_other(tmp_path: Path) -> None:
     assert load_instance(tmp_path).risk.max_open_positions == 2
 
 
-def test_a_race_for_one_number_has_one_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_that_come_at_once_follow_one_another(tmp_path: Path) -> None:
     save(tmp_path, instance(), NOON, "a", "create")
-    before = (tmp_path / INSTANCE_FILE).read_bytes()
-    monkeypatch.setattr(versions, "_numbers", lambda folder: [])
-    with pytest.raises(TryAgain):
-        save(tmp_path, load_instance(tmp_path), NOON, "b", "late")
-    assert (tmp_path / INSTANCE_FILE).read_bytes() == before
+    keys = ("max_open_positions", "max_entries_per_hour", "max_entries_per_day", "kelly_trips")
+
+    def one(key: str) -> None:
+        for number in range(2, 7):
+            values = [f"risk.{key}={number}"]
+            versions.change(tmp_path, partial(set_values, assignments=values), NOON, key, "x")
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        list(pool.map(one, keys))
+    config = load_instance(tmp_path)
+    assert config.version == 21
+    assert [getattr(config.risk, key) for key in keys] == [6, 6, 6, 6]
+    told = history(tmp_path)
+    assert [each.number for each in told] == list(range(1, 22))
+    assert all(each.intact for each in told)
+    assert all(len(changes(tmp_path, number, number + 1)) == 1 for number in range(1, 21))
+
+
+SETTER = """
+import sys
+from pathlib import Path
+from investbot.config.instance import set_values
+from investbot.config.versions import change
+folder = Path(sys.argv[1])
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    saved = change(folder, lambda config: set_values(config, [f"risk.kelly_trips={number}"]), 1, "me", "x")
+    print(saved.version, flush=True)
+"""
+
+
+def test_a_kill_loses_no_version_that_was_acknowledged(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    chance = random.Random(6)
+    for _ in range(8):
+        with subprocess.Popen([sys.executable, "-c", SETTER, str(tmp_path)], stdout=subprocess.PIPE) as setter:
+            assert setter.stdout is not None
+            told = [setter.stdout.readline(), setter.stdout.readline()]
+            time.sleep(chance.uniform(0, 0.05))
+            setter.send_signal(signal.SIGKILL)
+            told += setter.stdout.readlines()
+        acknowledged = int([line for line in told if line.endswith(b"\n")][-1])
+        found = history(tmp_path)
+        assert all(each.intact for each in found)
+        assert [each.number for each in found] == list(range(1, len(found) + 1))
+        assert acknowledged <= load_instance(tmp_path).version <= len(found)
+    change(tmp_path, "risk.max_open_positions=2")
+    assert load_instance(tmp_path).version == len(found) + 1
+    assert all(path.name[0] != "." for folder in (tmp_path, tmp_path / "versions") for path in folder.iterdir())
+
+
+def test_what_was_edited_by_hand_becomes_a_version_of_its_own(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    file = tmp_path / INSTANCE_FILE
+    write(
+        tmp_path, INSTANCE_FILE, file.read_text("utf-8").replace("max_entries_per_day = 20", "max_entries_per_day = 9")
+    )
+    versions.change(tmp_path, lambda config: set_values(config, ["risk.max_open_positions=2"]), NOON + 5, "b", "set")
+    _, second, third = history(tmp_path)
+    assert (second.by, second.why, second.at) == ("hand", "instance.toml was edited by hand", NOON + 5)
+    assert (third.by, third.number) == ("b", 3)
+    assert list(map(str, changes(tmp_path, 1, 2))) == ["risk.max_entries_per_day: 20 -> 9"]
+    assert list(map(str, changes(tmp_path, 2, 3))) == ["risk.max_open_positions: 1 -> 2"]
+    assert versions.record_edits(tmp_path, NOON).version == 3
+    write(tmp_path, INSTANCE_FILE, file.read_text("utf-8").replace("kelly_trips = 30", "kelly_trips = 31"))
+    assert versions.record_edits(tmp_path, NOON).version == 4
+    assert len(history(tmp_path)) == 4
+
+
+def test_a_change_of_what_cannot_be_read_is_refused_and_a_rollback_keeps_it(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    write(tmp_path, INSTANCE_FILE, "half a thou")
+    with pytest.raises(ConfigError, match="not TOML"):
+        versions.change(tmp_path, lambda config: config, NOON, "b", "x")
+    assert len(history(tmp_path)) == 1
+    rollback(tmp_path, 1, NOON, "b")
+    assert (tmp_path / versions.SPOILT).read_text("utf-8") == "half a thou"
+    (tmp_path / INSTANCE_FILE).unlink()
+    assert rollback(tmp_path, 1, NOON, "b").version == 3
+
+
+def test_a_rollback_that_would_not_run_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+
+    def refuse(config: InstanceConfig) -> None:
+        raise ConfigError(f"{config.name} would not run.")
+
+    with pytest.raises(ConfigError, match="alpha would not run"):
+        rollback(tmp_path, 1, NOON, "b", refuse)
+    assert len(history(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("offset", range(0, 420, 7))
+def test_a_flipped_byte_is_noticed_wherever_it_is(tmp_path: Path, offset: int) -> None:
+    save(tmp_path, instance(), NOON, "ana", "because it is so")
+    first = tmp_path / "versions" / "0001.toml"
+    body = bytearray(first.read_bytes())
+    body[offset] ^= 1
+    first.write_bytes(body)
+    (version,) = history(tmp_path)
+    assert not version.intact
+    with pytest.raises(ConfigError, match="not what was written"):
+        load_version(tmp_path, 1)
+    change(tmp_path, "risk.max_open_positions=2")
+    assert load_instance(tmp_path).version == 2
+
+
+def test_a_version_that_cannot_even_be_read_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    (tmp_path / "versions" / "0002.toml").mkdir()
+    write(
+        tmp_path, "versions/0003.toml", "# InvestBot, version 3\n# at yesterday\n# by a\n# why b\n# sha256 " + "0" * 64
+    )
+    change(tmp_path, "risk.max_open_positions=2")
+    assert [(each.number, each.intact) for each in history(tmp_path)] == [(1, True), (2, False), (3, False), (4, True)]
+
+
+def test_a_version_of_a_program_without_seals_is_read(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    for file in (tmp_path / "versions" / "0001.toml", tmp_path / INSTANCE_FILE):
+        lines = file.read_text("utf-8").splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if not line.startswith("# seal")), encoding="utf-8")
+    assert history(tmp_path)[0].intact
+    assert versions.record_edits(tmp_path, NOON).version == 1
+
+
+def test_versions_of_another_program_can_be_compared(tmp_path: Path) -> None:
+    save(tmp_path, instance(), NOON, "a", "create")
+    body = (tmp_path / "versions" / "0001.toml").read_text("utf-8").split("\n", 6)[6] + "\n[gone]\nkey = 3\n"
+    write(tmp_path, "versions/0002.toml", text_of(body, 2, NOON, "a", "b"))
+    write(tmp_path, "versions/0003.toml", text_of("not toml", 3, NOON, "a", "b"))
+    assert changes(tmp_path, 1, 2) == [Change("gone.key", None, "3")]
+    with pytest.raises(ConfigError, match="not TOML"):
+        changes(tmp_path, 1, 3)
+    with pytest.raises(ConfigError, match="gone"):
+        load_version(tmp_path, 2)
 
 
 def test_a_crash_between_the_two_files_leaves_the_old_version_in_force(
