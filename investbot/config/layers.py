@@ -143,7 +143,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], path: KeyPath = ()) 
 
 
 def with_absolute_files(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the files of a replay and of a strategy absolute, seen from `folder`."""
+    """Make the files of a replay, of a strategy and of sources absolute, seen from `folder`."""
     over: dict[str, Any] = {}
     replay, strategy = _table(_table(data, "venue"), "replay"), _table(data, "strategy")
     if isinstance(replay.get("file"), str) and replay["file"]:
@@ -153,12 +153,23 @@ def with_absolute_files(data: dict[str, Any], folder: Path) -> dict[str, Any]:
             symbol: str((folder / file).absolute()) if isinstance(file, str) and file else file
             for symbol, file in replay["files"].items()
         }
+    if isinstance(replay.get("facts"), str) and replay["facts"]:
+        over["facts"] = str((folder / replay["facts"]).absolute())
     if over:
         data = {**data, "venue": {**data["venue"], "replay": {**replay, **over}}}
     named = strategy.get("name")
     if isinstance(named, str) and named.partition(":")[0].endswith(".py"):
         data = {**data, "strategy": {**strategy, "name": str((folder / named).absolute())}}
+    intelligence = _table(data, "intelligence")
+    if isinstance(intelligence.get("sources"), list | tuple):
+        sources = [_with_absolute_file(source, folder) for source in intelligence["sources"]]
+        data = {**data, "intelligence": {**intelligence, "sources": sources}}
     return data
+
+
+def _with_absolute_file(source: Any, folder: Path) -> Any:
+    file = source.get("file") if isinstance(source, Mapping) else None
+    return {**source, "file": str((folder / file).absolute())} if isinstance(file, str) and file else source
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

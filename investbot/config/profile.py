@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from investbot.config.consistency import Findings, findings
 from investbot.config.fields import Text
+from investbot.config.intelligence import IntelligenceSection
 from investbot.config.sections import (
     CostsSection,
     ExitsSection,
@@ -40,6 +41,7 @@ class Profile(Section):
     venue: VenueSection = Field(default_factory=VenueSection)
     market: MarketSection = Field(default_factory=MarketSection)
     strategy: StrategySection = Field(default_factory=StrategySection)
+    intelligence: IntelligenceSection = Field(default_factory=IntelligenceSection)
     risk: RiskSection = Field(default_factory=RiskSection)
     exits: ExitsSection = Field(default_factory=ExitsSection)
     costs: CostsSection = Field(default_factory=CostsSection)

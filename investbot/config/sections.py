@@ -48,10 +48,14 @@ class Section(BaseModel):
 
 
 class ReplayPart(Section):
-    """`[venue.replay]`: candles from `file` (one symbol) or `files` (one each); `speed` in candles a real second."""
+    """`[venue.replay]`: candles from `file` (one symbol) or `files` (one each); `speed` in candles a real second.
+
+    `facts` is a file of alerts and intelligence, told in their moments between the candles.
+    """
 
     file: OptionalText = None
     files: Files = Field(default_factory=dict)
+    facts: OptionalText = None
     speed: Speed = 60.0
     close_at_end: Flag = True
 

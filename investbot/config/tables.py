@@ -113,9 +113,14 @@ def _tables(value: object) -> dict[str, dict[str, Any]]:
     return {str(name): _table(item) for name, item in value.items()}
 
 
+def is_secret(name: str) -> bool:
+    """Tell whether a key of that name holds a secret as a rule."""
+    return name.lower().replace("_", "").replace("-", "") in _SECRETS
+
+
 def _secret_keys(value: object) -> list[str]:
     if isinstance(value, Mapping):
-        own = [str(key) for key in value if str(key).lower().replace("_", "").replace("-", "") in _SECRETS]
+        own = [str(key) for key in value if is_secret(str(key))]
         return own + [found for item in value.values() for found in _secret_keys(item)]
     return [found for item in value for found in _secret_keys(item)] if isinstance(value, list | tuple) else []
 

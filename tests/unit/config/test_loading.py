@@ -76,7 +76,7 @@ def test_a_mistake_in_the_environment_names_its_variable(tmp_path: Path) -> None
     said = complaints(
         "", tmp_path, INVESTBOT__RISK__DAILY_LOSS="0.02", INVESTBOT__RISK__RISK_FRACTION="2", INVESTBOT__X="1"
     )
-    tables = "description, tags, venue, market, strategy, risk, exits, costs, restart, notify, logging"
+    tables = "description, tags, venue, market, strategy, intelligence, risk, exits, costs, restart, notify, logging"
     nearest = "there is no such key; did you mean daily_loss_fraction?"
     assert said == [
         f"INVESTBOT__RISK__DAILY_LOSS: risk.daily_loss: {nearest}",
