@@ -26,7 +26,7 @@ def wanted(home: Home) -> bool:
 
 
 def say(home: Home, text: str) -> None:
-    home.settings.write_text(home.settings.read_text().replace("[feed]", f"[feed]\n{text}"))
+    home.settings.write_text(home.settings.read_text().replace("# [feed]", f"[feed]\n{text}"))
 
 
 def test_a_home_without_exchanges_needs_no_feed(home: Home) -> None:

@@ -54,7 +54,7 @@ def test_one_that_nobody_needs_is_not(home: Path) -> None:
 def test_one_that_is_switched_off_is_no_issue(home: Path) -> None:
     make_instance(home, "alpha")
     file = home / "investbot.toml"
-    file.write_text(file.read_text().replace("[feed]", "[feed]\nenabled = false"))
+    file.write_text(file.read_text().replace("# [feed]", "[feed]\nenabled = false"))
     (issue,) = look(home, supervisor_answers=lambda: True)
     assert (issue.level, issue.what.partition(":")[0]) == (Level.OK, "switched off")
     file.write_text("[fleet")
