@@ -23,8 +23,7 @@ FORMAT = 1
 SUFFIX = ".ibs"
 BEGINNING = "0" * 64
 """The digest of no history, and what stands for the segment before the first one."""
-_NAME = re.compile(r"(\d{4})-(\d{8})-(\d{10})-(\d{10})\.ibs")
-_HEX = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"(\d{10})-(\d{8})-(\d{10})-(\d{10})\.ibs")
 
 EventRow = tuple[int, int, str, str]
 """seq, at (milliseconds UTC), kind, JSON body: an event as its ledger holds it."""
@@ -41,7 +40,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SegmentName:
-    """What a file's name tells: which chain, the how manieth of it (from 1), its first and last event."""
+    """What a file's name tells: which chain, the how manieth of it (from 1), its first and last event.
+
+    Chains are numbered by the second (UTC) in which they began, or by one more than any there was.
+    """
 
     chain: int
     number: int
@@ -50,7 +52,7 @@ class SegmentName:
 
     def __str__(self) -> str:
         """Write the file's name."""
-        return f"{self.chain:04d}-{self.number:08d}-{self.first:010d}-{self.last:010d}{SUFFIX}"
+        return f"{self.chain:010d}-{self.number:08d}-{self.first:010d}-{self.last:010d}{SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)

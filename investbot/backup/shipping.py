@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from investbot.backup.chain import BEGINNING, EventRow, Segment, SegmentName, Step, digest, parse, write
-from investbot.domain.market import Millis
+from investbot.domain.market import SECOND, Millis
 
 MOST_EVENTS = 5000
 """Events of one segment at most: what is worked on at a time stays small."""
@@ -78,7 +78,7 @@ def ship(
     """
     given = tuple(recipients)
     known = state is not None and shelf.finish(str(state.name)) and _follows(source, state)
-    now = state if state is not None and known else _new_chain(shelf)
+    now = state if state is not None and known else _new_chain(shelf, at)
     count = 0
     while True:
         rows, steps = source.batch(now.last, MOST_EVENTS)
@@ -99,6 +99,6 @@ def _follows(source: Source, state: Shipped) -> bool:
     return digest(BEGINNING, rows) == state.row
 
 
-def _new_chain(shelf: Shelf) -> Shipped:
+def _new_chain(shelf: Shelf, at: Millis) -> Shipped:
     chains = [name.chain for name in map(parse, shelf.names()) if name is not None]
-    return Shipped(max(chains, default=0) + 1, 0, 0, 0, BEGINNING, BEGINNING, "")
+    return Shipped(max(at // SECOND, max(chains, default=0) + 1), 0, 0, 0, BEGINNING, BEGINNING, "")

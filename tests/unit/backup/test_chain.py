@@ -47,7 +47,7 @@ def test_a_segment_reads_back_as_it_was() -> None:
 
 
 def test_names_are_read_as_they_are_written() -> None:
-    assert str(NAME) == "0001-00000001-0000000001-0000000003.ibs"
+    assert str(NAME) == "0000000001-00000001-0000000001-0000000003.ibs"
     assert parse(str(NAME)) == NAME
     assert parse("0001-1-1-3.ibs") is None
     assert parse(f"{NAME}.part") is None
@@ -59,7 +59,7 @@ def test_no_flipped_byte_is_believed() -> None:
     for place in range(len(text)):
         altered = bytearray(text)
         altered[place] ^= 1 << chance.randrange(8)
-        with pytest.raises(DataError, match="0001-00000001"):
+        with pytest.raises(DataError, match="0000000001-00000001"):
             read(bytes(altered), NAME, "alpha", (SEAL,))
 
 
@@ -86,7 +86,9 @@ def test_another_seal_is_another_vault() -> None:
 
 def test_a_renamed_segment_is_named() -> None:
     text, _ = write(SEGMENT, SEAL)
-    with pytest.raises(DataError, match=r"is 0001-00000001-0000000001-0000000003\.ibs of alpha under another name"):
+    with pytest.raises(
+        DataError, match=r"is 0000000001-00000001-0000000001-0000000003\.ibs of alpha under another name"
+    ):
         read(text, SegmentName(1, 2, 4, 6), "alpha", (SEAL,))
     with pytest.raises(DataError, match="under another name"):
         read(text, NAME, "beta", (SEAL,))

@@ -13,6 +13,8 @@ from investbot.backup.chain import linked, needed
 from investbot.domain.errors import BackupError
 from tests.unit.backup.segments import AT, Events, Shipper
 
+FIRST = AT // 1000
+
 
 def history(shipper: Shipper, chain: int) -> list[tuple[int, str]]:
     names = [name for name in shipper.shelf.parsed() if name.chain == chain]
@@ -53,7 +55,7 @@ def test_all_of_it_arrives_in_pieces_of_a_size(sizes: list[int], most: int) -> N
         for size in sizes:
             ledger.grow(size)
             assert shipper.ship(ledger) == size
-    assert history(shipper, 1) == known(ledger)
+    assert history(shipper, FIRST) == known(ledger)
     assert all(name.last - name.first < most for name in shipper.shelf.parsed())
 
 
@@ -63,7 +65,7 @@ def test_a_lost_state_begins_a_whole_new_chain() -> None:
     shipper.state = None
     ledger.grow(2)
     assert shipper.ship(ledger) == 9
-    assert history(shipper, 2) == known(ledger)
+    assert history(shipper, FIRST + 1) == known(ledger)
 
 
 def test_a_restored_ledger_begins_a_whole_new_chain() -> None:
@@ -71,13 +73,13 @@ def test_a_restored_ledger_begins_a_whole_new_chain() -> None:
     shipper.ship(ledger)
     other = Events(5)
     assert shipper.ship(other) == 5
-    assert history(shipper, 2) == known(other)
+    assert history(shipper, FIRST + 1) == known(other)
     other.grow(4, "other")
     assert shipper.ship(other) == 4
     third = Events(9)
     assert shipper.ship(third) == 9
-    assert history(shipper, 3) == known(third)
-    assert history(shipper, 1) == known(ledger)
+    assert history(shipper, FIRST + 2) == known(third)
+    assert history(shipper, FIRST) == known(ledger)
 
 
 def test_a_segment_that_is_gone_begins_a_new_chain() -> None:
@@ -98,7 +100,7 @@ def test_a_kill_before_the_state_is_written_ships_again() -> None:
     del shipper.shelf.put
     ledger.grow(2)
     assert shipper.ship(ledger) == 5
-    assert history(shipper, 1) == known(ledger)
+    assert history(shipper, FIRST) == known(ledger)
 
 
 def test_a_kill_after_the_state_is_written_is_finished() -> None:
@@ -108,7 +110,7 @@ def test_a_kill_after_the_state_is_written_is_finished() -> None:
     shipper.shelf.parts[name] = shipper.shelf.files.pop(name)
     ledger.grow(2)
     assert shipper.ship(ledger) == 2
-    assert history(shipper, 1) == known(ledger)
+    assert history(shipper, FIRST) == known(ledger)
 
 
 def test_a_state_of_other_events_is_not_gone_on_with() -> None:
@@ -117,8 +119,18 @@ def test_a_state_of_other_events_is_not_gone_on_with() -> None:
     assert shipper.state is not None
     shipper.state = replace(shipper.state, row="0" * 64)
     assert shipper.ship(ledger) == 7
-    assert shipper.state.chain == 2
+    assert shipper.state.chain == FIRST + 1
 
 
 def _killed(*_: object) -> None:
     raise BackupError("killed")
+
+
+def test_a_clock_that_was_set_back_numbers_chains_on() -> None:
+    shipper, ledger = Shipper(), Events(3)
+    shipper.ship(ledger)
+    shipper.state = None
+    shipper.ship(ledger, AT - 9_000_000)
+    shipper.state = None
+    shipper.ship(ledger, AT + 9_000_000)
+    assert [name.chain for name in shipper.shelf.parsed()] == [FIRST, FIRST + 1, FIRST + 9_000]
