@@ -37,6 +37,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "money": ("capital", "size"),
     "config": ("config",),
     "vault": ("vault",),
+    "backup": ("backup",),
     "migrate": ("migrate",),
     "audit": ("audit",),
     "notify": ("notify",),

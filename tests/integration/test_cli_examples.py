@@ -43,6 +43,7 @@ LAST = ("restart", "stop", "panic", "down", "run", "remove")
 OTHERWISE = {
     "investbot up --detach --restore": {73},  # a supervisor runs already
     "investbot dash --read-only": {64},  # there is no terminal
+    "investbot backup create alpha --to /mnt/usb": {74},  # nothing is mounted there
     "investbot close alpha BTC/USDT --yes": {65, 75},  # there may be nothing to close
     "investbot flatten --all --yes --json": {75},  # alpha was flattened a moment ago: it cools down
     "investbot panic --yes --json": {75},  # the same
