@@ -17,7 +17,7 @@ from typing import Any
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import Redactor
 from investbot.adapters.storage.reader import SqlcipherReader
-from investbot.adapters.storage.vault import OpenVault, Vault
+from investbot.adapters.storage.vault import OpenVault
 from investbot.bootstrap import reading
 from investbot.bootstrap.account import Account, admit, check_capital, demand_none_left, key_desk, read_account
 from investbot.bootstrap.admission import access_of
@@ -30,12 +30,14 @@ from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.notices import FleetNews
 from investbot.bootstrap.process import harden
 from investbot.bootstrap.process_log import process_log
+from investbot.bootstrap.settings import recorded
 from investbot.bootstrap.systemd import Manager, SupervisorHerald
+from investbot.bootstrap.vault_opening import DataKeys, open_vault
 from investbot.config.fleet import load_fleet
 from investbot.config.instance import InstanceConfig, load_instance, with_capital
-from investbot.config.versions import save
+from investbot.config.versions import change
 from investbot.control.server import HomeLock
-from investbot.domain.errors import ConfigError, InvestBotError, VaultError
+from investbot.domain.errors import ConfigError, InvestBotError
 from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.supervisor import daemon
@@ -70,7 +72,7 @@ def run_supervisor(
         load_fleet(place.path)
         redactor = Redactor([passphrase])
         with process_log(place.run.log, clock, redactor), closing(make_spawner(place.path, fork=fork)) as spawner:
-            vault = Vault.unlock(place.vault, passphrase)  # by now the fork server is on its way, without any secret
+            vault = open_vault(place, passphrase)  # by now the fork server is on its way, without any secret
             try:
                 outside = FleetFiles(place, vault, clock)
                 post = Post(place.path, FleetNews(place, vault, outside.data_key, redactor.add), clock)
@@ -119,7 +121,7 @@ class FleetFiles:
     def __init__(self, home: Home, vault: OpenVault, clock: Clock) -> None:
         """Read `home` with an open vault."""
         self._home = home
-        self._vault = vault
+        self._keys = DataKeys(home, vault)
         self._clock = clock
         self._rows: dict[str, tuple[object, dict[str, Any]]] = {}
 
@@ -129,7 +131,7 @@ class FleetFiles:
 
     def recipe(self, name: str) -> Recipe:
         """Read capital, mode and restart policy; UnknownInstance, ConfigError."""
-        config = self._config(name)
+        config = recorded(self._home.existing(name).path, self._clock.now())
         told = config.restart
         restart = RestartPolicy(
             backoff_s=told.backoff / _MS, max_s=told.max / _MS, limit=told.limit, window_s=told.window / _MS
@@ -152,12 +154,8 @@ class FleetFiles:
             demand_none_left(name, lambda: self._ask(name, self.data_key(name)))
 
     def data_key(self, name: str) -> bytes:
-        """Give an instance's key, also of one made after the vault was opened; VaultError."""
-        try:
-            return self._vault.data_key(name)
-        except VaultError:
-            self._vault.reload()
-            return self._vault.data_key(name)
+        """Give an instance's key as it is now, also of one made after the vault was opened; VaultError."""
+        return self._keys(name)
 
     def fleet_capital(self) -> Decimal | None:
         """Give the fleet's capital in quote; None for no cap; ConfigError."""
@@ -181,8 +179,9 @@ class FleetFiles:
     def allocate(self, name: str, amount: Decimal) -> None:
         """Write a new version of the configuration with this capital, in quote; ConfigError, TryAgain."""
         folder = self._home.existing(name).path
-        config = with_capital(load_instance(folder), amount)
-        save(folder, config, self._clock.now(), "supervisor", f"capital {amount:f}")
+        change(
+            folder, lambda config: with_capital(config, amount), self._clock.now(), "supervisor", f"capital {amount:f}"
+        )
 
     def flatten(self, name: str) -> dict[str, Any]:
         """Sell all that an instance which does not run holds, from its ledger; give its row and what dust is left."""
@@ -192,9 +191,9 @@ class FleetFiles:
         return self.row(name) | {"dust": answer.get("dust")}
 
     def reload(self) -> None:
-        """Read the vault anew; VaultError when its passphrase was changed."""
+        """Read the vault anew; VaultError when all its keys were renewed."""
         self._rows.clear()
-        self._vault.reload()
+        self._keys.reload()
 
     def _ask(self, name: str, key: bytes) -> Account:
         """Ask in a process of its own: an exchange class takes more memory than a whole supervisor."""

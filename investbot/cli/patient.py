@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from investbot.bootstrap.home import Home
 from investbot.cli.session import Session
+from investbot.cli.store import pause
 from investbot.cli.times import wall_clock
 from investbot.control.client import supervisor_answers
 
@@ -23,7 +24,7 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
     """Describe `home`; the vault is opened when a check first needs it, and closed at the end."""
     from investbot.adapters.isolation.confine import probe
     from investbot.adapters.storage.inspection import inspect
-    from investbot.adapters.storage.vault import Vault
+    from investbot.bootstrap.vault_opening import open_vault
     from investbot.control.feed_link import feed_state
     from investbot.doctor.system import this_host
 
@@ -31,7 +32,8 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
 
     def with_vault(work: Callable[[OpenVault], _Found]) -> _Found:
         if not opened:
-            opened.append(Vault.unlock(home.vault, session.passphrase(home.path)))
+            passphrase = session.passphrase(home.path)
+            opened.append(open_vault(home, passphrase, lambda seconds: pause(session, seconds)))
         return work(opened[0])
 
     try:

@@ -46,8 +46,12 @@ class Session:
         if not self.can_ask:
             message = f"{question} There is no terminal to ask on: add --yes to do it."
             raise UsageError(message)
-        sys.stderr.write(f"{question} [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        if not self.agrees(question):
             message = "Nothing was done."
             raise UsageError(message)
+
+    def agrees(self, question: str) -> bool:
+        """Ask somebody at a terminal; anything but yes is no."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,25 +21,31 @@ if TYPE_CHECKING:
 
 @contextmanager
 def unlocked(session: Session, home: Home) -> Iterator[OpenVault]:
-    """Open the vault of a home while the context lasts; VaultError for a wrong passphrase."""
-    from investbot.adapters.storage.vault import Vault
+    """Open the vault of a home while the context lasts; VaultError for a wrong passphrase, TryAgain after too many."""
+    from investbot.bootstrap.vault_opening import open_vault
 
-    vault = Vault.unlock(home.vault, session.passphrase(home.path))
+    vault = open_vault(home, session.passphrase(home.path), lambda seconds: pause(session, seconds))
     try:
         yield vault
     finally:
         vault.close()
 
 
+def pause(session: Session, seconds: float) -> None:
+    """Wait for the next try after wrong passphrases, and say why."""
+    session.output.warn(f"wrong passphrases were tried here; the next try is due in {math.ceil(seconds)} s.")
+    time.sleep(seconds)
+
+
 @contextmanager
 def changing(home: Home) -> Iterator[None]:
-    """Let only one command at a time make or remove instances of a home; TryAgain when another one does."""
+    """Let only one command at a time change instances of a home or their keys; TryAgain when another one does."""
     descriptor = os.open(home.run.path / "instances.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        message = "Another command is making or removing an instance of this home; try again when it is done."
+        message = "Another command is changing the instances of this home or their keys; try again when it is done."
         raise TryAgain(message) from None
     finally:
         os.close(descriptor)

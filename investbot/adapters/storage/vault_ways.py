@@ -19,21 +19,21 @@ from investbot.adapters.storage.vault_sealing import FLEET, KEY_BYTES, Key, inst
 from investbot.domain.errors import VaultError
 
 
-def change_passphrase(vault: OpenVault, passphrase: str, cost: KdfCost = vault_sealing.DEFAULT_COST) -> None:
+def change_passphrase(vault: OpenVault, passphrase: str, cost: KdfCost | None = None) -> None:
     """Let another passphrase open the vault and the one of before no more; VaultError for an empty one.
 
     All keys stay: a copy of the vault from before and its passphrase still give what opens today's ledgers.
     """
 
     def work(file: VaultFile, key: bytes) -> VaultFile:
-        made = vault_sealing.wrap(key, passphrase, cost)
+        made = vault_sealing.wrap(key, passphrase, cost or vault_sealing.DEFAULT_COST)
         recovery = file.wraps.recovery if file.wraps else None
         return replace(file, cost=made.cost, salt=made.salt, wraps=Wraps(made.box, recovery))
 
     vault.change(work)
 
 
-def renew(vault: OpenVault, passphrase: str, cost: KdfCost = vault_sealing.DEFAULT_COST) -> None:
+def renew(vault: OpenVault, passphrase: str, cost: KdfCost | None = None) -> None:
     """Make the vault key, the fleet's key and the keys of backups anew, under another passphrase; VaultError.
 
     The keys of ledgers are sealed again and stay, because their ledgers have to be copied: `key_rotation` does that.
@@ -43,7 +43,7 @@ def renew(vault: OpenVault, passphrase: str, cost: KdfCost = vault_sealing.DEFAU
 
     def work(file: VaultFile, key: bytes) -> VaultFile:
         try:
-            return _renewed(file, key, new, passphrase, cost)
+            return _renewed(file, key, new, vault_sealing.wrap(new, passphrase, cost or vault_sealing.DEFAULT_COST))
         except InvalidTag:
             raise VaultError("A key in the vault was altered; put the vault's last good copy in its place.") from None
 
@@ -66,8 +66,7 @@ def add_recovery(vault: OpenVault) -> bytes:
     return seed
 
 
-def _renewed(file: VaultFile, key: bytes, new: bytes, passphrase: str, cost: KdfCost) -> VaultFile:
-    made = vault_sealing.wrap(new, passphrase, cost)
+def _renewed(file: VaultFile, key: bytes, new: bytes, made: vault_sealing.PassphraseWrap) -> VaultFile:
     old_fleet, fleet = unseal(key, file.fleet.current, FLEET), os.urandom(KEY_BYTES)
     before = file.wraps.recovery if file.wraps else None
     return VaultFile(

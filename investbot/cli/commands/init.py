@@ -15,6 +15,7 @@ from investbot.cli.amounts import amount
 from investbot.cli.fleet import home_path
 from investbot.cli.registry import FLEET, add
 from investbot.cli.session import Session
+from investbot.cli.vault_words import demand_a_person, judge, show_words
 from investbot.domain.errors import AlreadyExists, ConfigError
 
 DISCLAIMER = (
@@ -41,7 +42,8 @@ risk_fraction = 0.01                # of capital, the most one position may lose
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    add(app, "init", "investbot init --home ~/fleet", "investbot init --capital 10000", panel=FLEET)(init)
+    examples = ("investbot init --home ~/fleet", "investbot init --capital 10000", "investbot init --recovery-key")
+    add(app, "init", *examples, panel=FLEET)(init)
 
 
 def init(
@@ -50,21 +52,31 @@ def init(
         str | None,
         typer.Option(metavar="AMOUNT", help="What all instances together may have, in quote; unset: no cap."),
     ] = None,
+    recovery_key: Annotated[
+        bool, typer.Option("--recovery-key", help="Print 24 words, once, that open the vault without the passphrase.")
+    ] = False,
+    weak: Annotated[bool, typer.Option("--weak", help="Take a passphrase that is guessed easily.")] = False,
 ) -> None:
     """Make a home: an encrypted vault under a new passphrase, the fleet's settings, an example profile."""
     session: Session = context.obj
+    if recovery_key:
+        demand_a_person(session)
     home = Home(home_path(session))
     limit = _limit(capital)
     for there in (home.settings, home.vault):
         if there.exists():
             message = f"There is a home in {home.path} already; use it, or name another with --home."
             raise AlreadyExists(message)
-    _make(session, home, limit)
+    seed = _make(session, home, limit, recovery_key=recovery_key, weak=weak)
     session.output.say(f"{_disclaimer()}\n")
     if session.output.is_json:
         session.output.value({"home": str(home.path), "disclaimer": DISCLAIMER})
+    if seed is not None:
+        show_words(seed)
+    warning = "There is no way back from a forgotten passphrase: keep it safe"
+    way = "." if seed else ", or make a recovery key with `investbot vault recovery-key`."
     session.output.say(
-        f"Made a home in {home.path}. There is no way back from a forgotten passphrase: keep it safe.\n"
+        f"Made a home in {home.path}. {'Keep passphrase and recovery key apart and safe' if seed else warning}{way}\n"
         f"Next: investbot create alpha --profile example --capital 500 --home {home.path}"
     )
 
@@ -75,15 +87,19 @@ def _disclaimer() -> str:
     return textwrap.fill(DISCLAIMER, width) if sys.stdout.isatty() else DISCLAIMER
 
 
-def _make(session: Session, home: Home, limit: Decimal | None) -> None:
-    """Make everything, or leave nothing that was not there before."""
+def _make(session: Session, home: Home, limit: Decimal | None, *, recovery_key: bool, weak: bool) -> bytes | None:
+    """Make everything, or leave nothing that was not there before; give the recovery key, if one was wanted."""
     from investbot.adapters.storage.vault import Vault
+    from investbot.adapters.storage.vault_ways import add_recovery
     from investbot.config.fleet import init_fleet
 
     passphrase = session.passphrase(home.path, new=True)
+    judge(session, passphrase, weak=weak)
     home.ensure()
     try:
-        Vault.create(home.vault, passphrase).close()
+        vault = Vault.create(home.vault, passphrase)
+        seed = add_recovery(vault) if recovery_key else None
+        vault.close()
         example = home.profiles / "example.toml"
         if not example.exists():
             write_beside(example, EXAMPLE.encode())
@@ -91,6 +107,7 @@ def _make(session: Session, home: Home, limit: Decimal | None) -> None:
     except BaseException:
         home.vault.unlink(missing_ok=True)
         raise
+    return seed
 
 
 def _limit(capital: str | None) -> Decimal | None:

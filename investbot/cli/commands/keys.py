@@ -15,7 +15,7 @@ from investbot.cli.fleet import open_home, supervisor_if_up
 from investbot.cli.keyfile import KNOWN, parse_keys
 from investbot.cli.registry import MONEY, add, family
 from investbot.cli.session import Session
-from investbot.cli.store import unlocked
+from investbot.cli.store import changing, unlocked
 from investbot.cli.times import wall_clock
 from investbot.domain.errors import DataError, UsageError
 
@@ -47,7 +47,11 @@ def set_(
     instance = home.existing(name)
     given = _asked(session) if source is None else parse_keys(_content(source))
     session.secrets += given.values()
-    with audited(home, "keys set", [name], keys=sorted(given)), unlocked(session, home) as vault:
+    with (
+        audited(home, "keys set", [name], keys=sorted(given)),
+        changing(home),
+        unlocked(session, home) as vault,
+    ):
         set_secrets(instance.ledger, vault.data_key(name), given, wall_clock())
         known_rights.forget(instance)
     if session.output.is_json:
@@ -121,7 +125,7 @@ def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:
     home = open_home(session)
     instance = home.existing(name)
     session.confirm(f"Forget the API keys of {name}?", yes=yes)
-    with audited(home, "keys forget", [name]), unlocked(session, home) as vault:
+    with audited(home, "keys forget", [name]), changing(home), unlocked(session, home) as vault:
         count = forget_secrets(instance.ledger, vault.data_key(name))
         known_rights.forget(instance)
     if session.output.is_json:
