@@ -14,7 +14,7 @@ from investbot.domain.errors import BackupError
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - private folders of random names in it, and nothing in plain
 _PREFIX = "investbot-backup-"
-_LOCK, _ROOM = ".lock", "room"
+_ROOM = "room"
 _SPARE = 64 * 1024 * 1024
 """Bytes of memory that are left to everybody else, whatever is needed here."""
 _SHARE = 4
@@ -43,15 +43,17 @@ def workroom(size: int, aside: Path) -> Iterator[Path]:
 
 
 def _folder(parent: Path) -> tuple[Path, int]:
-    """Make a folder with a lock that is held; again, where somebody swept it away between making and locking."""
+    """Make a folder and hold its lock; again, where somebody swept it away between making and locking."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-", dir=parent))
-        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = -1
         try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
             (folder / _ROOM).mkdir(mode=0o700)
         except FileNotFoundError:
-            os.close(lock)
+            if lock >= 0:
+                os.close(lock)
         else:
             return folder, lock
 
@@ -79,7 +81,7 @@ def _sweep(place: Path) -> None:
     """Remove the folders of this user whose makers are dead: nobody holds their locks any more."""
     for folder in place.glob(f"{_PREFIX}{os.getuid()}-*"):
         try:
-            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             continue
         try:
