@@ -74,7 +74,7 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
     """
     row = idle_row(identity_of(config))
     if reader is None:
-        return row | {"capital": _text(config.capital)}
+        return row | {"capital": _text(config.capital), "config_version": config.version}
     now = reader.snapshot()
     begun = now["last_event_at"] is not None
     change = config.capital - Decimal(now["capital"]) if begun else config.capital
@@ -99,6 +99,7 @@ def status_row(config: InstanceConfig, reader: SqlcipherReader | None) -> dict[s
         "win_rate": _ratio(Decimal(now["wins"]), Decimal(now["trips"])),
         "profit_factor": _ratio(Decimal(now["gross_profit"]), Decimal(now["gross_loss"])),
         "drawdown": _ratio(max(peak - equity, Decimal(0)), peak) or "0",
+        "config_version": config.version,
         "trading_state": state.value,
         "reduced_by": reduced_by or None,
         "paused": paused,

@@ -70,7 +70,7 @@ class Answer(Message):
 class InstanceRequest(Message):
     """What the supervisor asks of an instance."""
 
-    action: Literal["pause", "resume", "flatten", "close", "allocate", "stop", "size"]
+    action: Literal["pause", "resume", "flatten", "close", "allocate", "configure", "stop", "size"]
     symbol: str | None = None
     amount: Amount | None = None
     stop: Amount | None = None
@@ -134,6 +134,13 @@ class AllocateArgs(NoArgs):
     amount: Amount
 
 
+class ConfigureArgs(NoArgs):
+    """Let an instance that runs take in its newest settings; `yes` confirms it for one that trades real money."""
+
+    name: Name
+    yes: bool = False
+
+
 class KeysArgs(NoArgs):
     """Ask the venue of an instance what its keys may do."""
 
@@ -178,6 +185,7 @@ VERBS: dict[str, type[NoArgs]] = {
     "close": CloseArgs,
     "size": SizeArgs,
     "allocate": AllocateArgs,
+    "configure": ConfigureArgs,
     "keys": KeysArgs,
     "read": ReadArgs,
     "watch": WatchArgs,

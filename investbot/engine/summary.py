@@ -34,6 +34,8 @@ def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
         "win_rate": _ratio(Decimal(tally.wins), Decimal(tally.trips)),
         "profit_factor": _ratio(tally.gains, tally.losses),
         "drawdown": _ratio(max(state.peak - equity, Decimal(0)), state.peak) or "0.0000",
+        "config_version": state.version,
+        "settings_waiting": list(state.waiting),
         "trading_state": trading_state.value,
         "reduced_by": reduced_by or None,
         "paused": dict(state.paused),

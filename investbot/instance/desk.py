@@ -19,6 +19,7 @@ from investbot.domain.signal import Direction
 from investbot.engine import entries
 from investbot.engine.engine import Engine
 from investbot.engine.state import EngineState
+from investbot.instance.host import FactAt
 
 ACTIONS = {action.value: action for action in Action}
 """The requests that become facts; the others are answered at once."""
@@ -32,6 +33,8 @@ class Asked:
 
     request: InstanceRequest
     answer: asyncio.Future[Any]
+    fact_at: FactAt | None = None
+    """Makes the fact of a request that does not say all of it."""
 
     def refuse(self, error: InvestBotError) -> None:
         """Tell whoever waits that nothing came of it."""

@@ -25,6 +25,8 @@ _EMPTY: Mapping[str, Any] = {
     "win_rate": None,
     "profit_factor": None,
     "drawdown": None,
+    "config_version": None,
+    "settings_waiting": [],
     "trading_state": None,
     "last_candle_at": None,
     "last_signal": None,

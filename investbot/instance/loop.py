@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from investbot.control.messages import InstanceRequest
@@ -21,6 +22,7 @@ from investbot.instance.inbox import Inbox
 from investbot.instance.journal import Journal
 from investbot.instance.pace import Pace
 from investbot.instance.parts import Market
+from investbot.instance.settings import NewSettings
 from investbot.ports.venue import MarketFact, Venue
 
 _CHECKPOINT_TICKS = 10
@@ -88,12 +90,14 @@ class Loop:
         """How many items wait in the inbox."""
         return self._inbox.waiting
 
-    def align(self, capital: Decimal) -> None:
-        """Book an allocation (quote) that was changed while nothing ran."""
+    def align(self, capital: Decimal, settings: NewSettings | None = None) -> None:
+        """Book an allocation (quote) and settings that were changed while nothing ran."""
         state = self._engine.state
         if state.begun and state.capital != capital:
             self._on_fact(OperatorRequest(self._last_at, Action.ALLOCATE, None, capital, "configuration"))
-            self.commit()
+        if settings is not None:
+            self._on_fact(settings.at(self._last_at))
+        self.commit()
 
     async def put(self, fact: MarketFact) -> None:
         """Bring a market fact in, as soon as there is room for it."""
@@ -118,9 +122,12 @@ class Loop:
         self._stopping = True
         self._inbox.put_now(None)
 
-    async def ask(self, request: InstanceRequest) -> Any:
-        """Put an operator's request in and wait for its answer; InvestBotError when nothing comes of it."""
-        asked = Asked(request, asyncio.get_running_loop().create_future())
+    async def ask(self, request: InstanceRequest, fact_at: FactAt | None = None) -> Any:
+        """Put an operator's request in and wait for its answer; InvestBotError when nothing comes of it.
+
+        `fact_at` makes the fact of a request that does not say all of it.
+        """
+        asked = Asked(request, asyncio.get_running_loop().create_future(), fact_at)
         self._inbox.put_now(asked)
         return await asked.answer
 
@@ -229,7 +236,8 @@ class Loop:
             self._size(asked)
         else:
             self.commit()
-            error = desk.refusal(self._on_fact(desk.as_fact(request, self._moment())))
+            fact_at = asked.fact_at or partial(desk.as_fact, request)
+            error = desk.refusal(self._on_fact(fact_at(self._moment())))
             told = self.commit()
             if error is not None:
                 asked.refuse(error)

@@ -181,6 +181,8 @@ class Supervisor:
                 return await self._trading.close(args)
             case m.AllocateArgs():
                 return await self._trading.allocate(args)
+            case m.ConfigureArgs():
+                return await self._trading.configure(args)
             case m.KeysArgs():
                 return await self._keys(args.name)
             case m.ReadArgs():

@@ -1,4 +1,4 @@
-"""Verbs that reach into a running instance: pause, resume, flatten, panic, close, size, allocate."""
+"""Verbs that reach into a running instance: pause, resume, flatten, panic, close, size, allocate, configure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import asyncio
 from decimal import Decimal
 from typing import Any, Literal
 
-from investbot.control.messages import AllocateArgs, CloseArgs, InstanceRequest, PanicArgs, SizeArgs, WaitArgs
+from investbot.control.messages import (
+    AllocateArgs,
+    CloseArgs,
+    ConfigureArgs,
+    InstanceRequest,
+    PanicArgs,
+    SizeArgs,
+    WaitArgs,
+)
 from investbot.domain.errors import DataError, TryAgain, UsageError
 from investbot.domain.states import InstanceState
 from investbot.supervisor import capital
@@ -78,6 +86,20 @@ class Trading:
             await self._ask(args.name, InstanceRequest(action="allocate", amount=args.amount, by=args.by))
         await asyncio.to_thread(outside.allocate, args.name, amount)
         return good(args.name, f"capital is now {args.amount}", capital=args.amount)
+
+    async def configure(self, args: ConfigureArgs) -> Line:
+        """Let an instance take in its newest settings; say which keys it took in and which wait for its next start."""
+        keeper = await self._fleet.find(args.name)
+        recipe = await asyncio.to_thread(self._fleet.tools.outside.recipe, args.name)
+        keeper.policy = recipe.restart
+        told: dict[str, Any] = {"applied": [], "waiting": []}
+        if not keeper.life.alive:
+            return good(args.name, "does not run", running=False, **told)
+        if recipe.live and not args.yes:
+            return good(args.name, "trades real money, and nobody confirmed it", running=True, **told)
+        answer = await self._ask(args.name, InstanceRequest(action="configure", by=args.by))
+        told = {key: answer[key] for key in ("version", "applied", "waiting")}
+        return good(args.name, f"{len(told['applied'])} changes taken in", running=True, **told)
 
     async def _ask(self, name: str, request: InstanceRequest, timeout_s: float = _ANSWER_S) -> Any:
         await self._running(name)

@@ -53,7 +53,13 @@ def test_the_environment_overrides_a_profile(cli: Cli, monkeypatch: pytest.Monke
 
 
 def test_config_makes_versions_and_goes_back(cli: Cli) -> None:
-    assert cli("config", "set", "alpha", "risk.max_open_positions=3", "--json").json == {"name": "alpha", "version": 2}
+    assert cli("config", "set", "alpha", "risk.max_open_positions=3", "--json").json == {
+        "name": "alpha",
+        "version": 2,
+        "changes": [
+            {"key": "risk.max_open_positions", "before": "1", "after": "3", "takes_effect": "next start"}
+        ],
+    }
     assert cli("config", "diff", "alpha", "--json").json == [
         {"key": "risk.max_open_positions", "before": "1", "after": "3"}
     ]
