@@ -58,6 +58,7 @@ def engine_spec(
         exits=profile.exit_rules(),
         capital=capital,
         namespace=namespace,
+        version=profile.version if isinstance(profile, InstanceConfig) else 1,
         targets_rest=profile.venue.mode is Mode.PAPER,
     )
 

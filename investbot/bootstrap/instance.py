@@ -14,12 +14,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import JsonLines, Redactor
-from investbot.adapters.log.rotation import Bounds, RotatingFile
+from investbot.adapters.log.rotation import RotatingFile
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.process import harden, last_words, read_key, spare
 from investbot.control.identity import start_time
@@ -159,16 +160,16 @@ def flatten_at_venue(home: Path, name: str, key: bytes, by: str) -> dict[str, An
 
 def _work(site: _Site, handler: RotatingFile) -> Ending:
     """Build everything in order (configuration, log, ledger, venue), then let the loop run."""
-    from investbot.config.instance import load_instance
+    from investbot.bootstrap.settings import SettingsFile, follow_log, recorded
     from investbot.instance.runner import Runner
 
-    config = load_instance(site.folder.path)
-    logging.getLogger("investbot").setLevel(config.logging.level.upper())
-    handler.bounds = _bounds(config)
+    config = recorded(site.folder.path, site.clock.now())
+    follow_log(handler, config)
     logging.getLogger("investbot.instance").info(
         "started", extra={"fields": {"pid": os.getpid(), "version": config.version, "venue": config.venue.name}}
     )
-    return asyncio.run(Runner(_parts(site, config)).run())
+    settings = SettingsFile(site.folder.path, config, partial(follow_log, handler))
+    return asyncio.run(Runner(replace(_parts(site, config), settings=settings)).run())
 
 
 def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Parts:
@@ -277,11 +278,6 @@ def _log(site: _Site, of: str | None = None) -> Iterator[RotatingFile]:
         own.setLevel(before)
         root.removeHandler(handler)
         handler.close()
-
-
-def _bounds(config: InstanceConfig) -> Bounds:
-    told = config.logging
-    return Bounds(file_bytes=told.max_bytes, file_age=told.max_age, total_bytes=told.total_bytes, keep=told.keep)
 
 
 def _record(folder: InstanceHome, ending: Ending, clock: SystemClock) -> None:

@@ -13,6 +13,7 @@ from investbot.domain.market import Candle, Instrument
 from investbot.engine.engine import Engine
 from investbot.instance.heartbeat import Identity
 from investbot.instance.host import HostRules
+from investbot.instance.settings import FixedSettings, Settings
 from investbot.ports.clock import Clock
 from investbot.ports.ledger import Ledger
 from investbot.ports.venue import Venue
@@ -84,7 +85,7 @@ class Parts:
 
     `make_engine` and `make_market` are called once the instruments are known and again never; `poll_s` is the time
     between two looks at the venue, in seconds; `inbox_bound` is how many market facts may wait; `host` says what of
-    the machine beneath it counts.
+    the machine beneath it counts, `settings` reads the configuration again.
     """
 
     identity: Identity
@@ -96,5 +97,6 @@ class Parts:
     make_link: Callable[[Serve], Link]
     make_jobs: Callable[[OnError], Jobs]
     host: HostRules = field(default_factory=HostRules)
+    settings: Settings = field(default_factory=FixedSettings)
     poll_s: float = 1.0
     inbox_bound: int = 256

@@ -123,9 +123,20 @@ class Runner:
         if self._loop is None or self._phase is not Phase.READY or self._stop_asked.is_set():
             doing = "stopping" if self._stop_asked.is_set() else self._phase.value
             raise TryAgain(f"{self._name} is {doing}; ask again once it runs.")
-        answer = await self._loop.ask(request)
+        answer = await self._ask(self._loop, request)
         self._say()
         return answer
+
+    async def _ask(self, loop: Loop, request: InstanceRequest) -> Any:
+        if request.action != "configure":
+            return await loop.ask(request)
+        settings = self._parts.settings
+        new = settings.read(request.by)
+        answer: dict[str, Any] = {"action": request.action, "events": []}
+        if self._engine is None or new.version != self._engine.state.version:
+            answer = await loop.ask(request, new.at)
+            settings.adopt()
+        return answer | {"version": new.version, "applied": list(new.applied), "waiting": list(new.waiting)}
 
     async def _start(self) -> tuple[Loop, AsyncIterator[MarketFact]]:
         """Open the venue, replay the ledger, warm the indicators; give the loop and the stream it goes on with."""
@@ -142,7 +153,7 @@ class Runner:
             self._live = found.market
             self._live.hear(loop.hear)
             self._live.executor.start()
-        loop.align(engine.spec.capital)
+        loop.align(engine.spec.capital, parts.settings.at_start(engine.state.version, engine.state.waiting))
         for fact in later:
             await loop.put(fact)
         self._engine = engine
