@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from investbot.analysis.indicators import Declared
+from investbot.bootstrap.intelligence import veto_of
 from investbot.bootstrap.plugins import make_strategy
 from investbot.config.instance import InstanceConfig
 from investbot.config.profile import Profile
@@ -60,6 +61,7 @@ def engine_spec(
         namespace=namespace,
         version=profile.version if isinstance(profile, InstanceConfig) else 1,
         targets_rest=profile.venue.mode is Mode.PAPER,
+        veto=veto_of(profile.intelligence),
     )
 
 

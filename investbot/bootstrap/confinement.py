@@ -15,6 +15,7 @@ import investbot
 from investbot.adapters.isolation.confine import confine
 from investbot.adapters.isolation.policy import Policy, Report, apart, switched_off
 from investbot.bootstrap.home import Home, InstanceHome
+from investbot.bootstrap.intelligence import files_of, ports_of
 from investbot.bootstrap.live import at_venue, venue_keys
 from investbot.bootstrap.venues import venue_names
 from investbot.config.fleet import load_fleet
@@ -127,6 +128,11 @@ def _bucket(place: Home, folder: InstanceHome, config: InstanceConfig, key: byte
 
 
 def _ports(config: InstanceConfig) -> tuple[int, ...]:
+    own, asked = _venue_ports(config), ports_of(config.intelligence)
+    return (*own, *sorted((asked | {_NAMES} if asked else asked) - set(own)))
+
+
+def _venue_ports(config: InstanceConfig) -> tuple[int, ...]:
     name = config.venue.name
     if name in _OFFLINE:
         return ()
@@ -144,6 +150,8 @@ def _named(folder: InstanceHome, config: InstanceConfig) -> Iterator[Path]:
         told = config.venue.replay
         yield from map(Path, told.files.values())
         yield from _of(told.file)
+        yield from _of(told.facts)
+    yield from files_of(config.intelligence)
     strategy = config.strategy.name.partition(":")[0]
     if strategy.endswith(".py"):
         yield folder.path / strategy

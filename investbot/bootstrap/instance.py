@@ -177,6 +177,7 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
     from investbot.adapters.scheduling.apscheduler import Scheduler
     from investbot.adapters.storage.ledger import SqlcipherLedger
     from investbot.bootstrap.assembly import NoOpinion, engine_spec, identity_of, strategy_of
+    from investbot.bootstrap.intelligence import asked_by
     from investbot.bootstrap.live import POLL_PAPER_S, POLL_S, at_venue
     from investbot.config.fleet import load_fleet
     from investbot.engine.engine import Engine
@@ -203,17 +204,17 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
         make_jobs=lambda on_error: Scheduler(clock, on_error),
         host=_host_rules(site, config),
         poll_s=POLL_S if at_venue(config) else POLL_PAPER_S,
+        sources=asked_by(config, folder, site.key, site.redactor.add) if opinions else (),
     )
 
 
 def _link(site: _Site, serve: Serve) -> Link:
     """Make the way to a supervisor; in the foreground to the service manager too."""
+    from investbot.bootstrap.systemd import told_link
     from investbot.control.link import InstanceLink
 
     if not site.alone:
         return InstanceLink(site.place.path, site.folder.name, serve)
-    from investbot.bootstrap.systemd import told_link
-
     return told_link(site.place.path, site.folder.name, serve, site.health_fd)
 
 
@@ -222,8 +223,7 @@ def _host_rules(site: _Site, config: InstanceConfig) -> HostRules:
     from investbot.instance.host import HostRules
 
     told = config.restart
-    alone = site.alone or config.venue.name == "replay"
-    after_s = None if alone else told.orphan_after / 1000
+    after_s = None if site.alone or config.venue.name == "replay" else told.orphan_after / 1000
     holds = {} if site.lock is None else {"holds": site.lock.renew}
     return HostRules(after_s, told.memory_mb, site.place.path, **holds)
 

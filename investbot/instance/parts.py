@@ -15,6 +15,7 @@ from investbot.instance.heartbeat import Identity
 from investbot.instance.host import HostRules
 from investbot.instance.settings import FixedSettings, Settings
 from investbot.ports.clock import Clock
+from investbot.ports.intelligence import IntelligenceSource
 from investbot.ports.ledger import Ledger
 from investbot.ports.venue import Venue
 
@@ -85,7 +86,8 @@ class Parts:
 
     `make_engine` and `make_market` are called once the instruments are known and again never; `poll_s` is the time
     between two looks at the venue, in seconds; `inbox_bound` is how many market facts may wait; `host` says what of
-    the machine beneath it counts, `settings` reads the configuration again.
+    the machine beneath it counts; `sources` are asked what the world outside thinks;
+    `settings` reads the configuration again.
     """
 
     identity: Identity
@@ -100,3 +102,4 @@ class Parts:
     settings: Settings = field(default_factory=FixedSettings)
     poll_s: float = 1.0
     inbox_bound: int = 256
+    sources: Sequence[IntelligenceSource] = ()

@@ -20,6 +20,7 @@ from investbot.instance import desk, recovery
 from investbot.instance.ending import Ending
 from investbot.instance.heartbeat import BEAT_S, Phase, Pulse, status_row
 from investbot.instance.host import FactAt, HostWatch, covered
+from investbot.instance.intelligence import Listening
 from investbot.instance.journal import Journal
 from investbot.instance.live import LiveMarket
 from investbot.instance.loop import Loop, Stopped
@@ -75,6 +76,7 @@ class Runner:
         self._host = HostWatch(parts.host, self._began, lambda: OWN.look().rss_mb)
         self._anew: str | None = None
         self._engine: Engine | None = None
+        self._listening: Listening | None = None
 
     async def run(self) -> Ending:
         """Work until the source ends, someone asks to stop, or an error (which is raised once all is closed)."""
@@ -87,6 +89,8 @@ class Runner:
         try:
             loop, stream = await self._or_stop(self._start())
             beside.append(self._beside(self._read(loop, stream)))
+            if self._listening is not None:
+                beside.append(self._beside(self._listening.run()))
             self._jobs.every(self._parts.poll_s, self._parts.venue.poll, "poll")
             self._jobs.every(self._parts.poll_s, self._tick, "timer")
             await loop.work()
@@ -158,6 +162,8 @@ class Runner:
             await loop.put(fact)
         self._engine = engine
         self._summary = engine.summary
+        if parts.sources:
+            self._listening = Listening(parts.sources, loop.tick, parts.venue.now, lambda: engine.state.begun)
         self._phase = Phase.READY
         if self._broken is not None:
             loop.fail(self._broken)
@@ -270,7 +276,8 @@ class Runner:
     def _health(self) -> dict[str, str]:
         """Say how the venue is, its private side too where there is one."""
         private = {} if self._live is None else self._live.executor.health()
-        return {**self._parts.venue.health(), **private}
+        heard = {} if self._listening is None else self._listening.health()
+        return {**self._parts.venue.health(), **private, **heard}
 
 
 async def _end(task: asyncio.Future[Any]) -> None:

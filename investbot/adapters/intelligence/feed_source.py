@@ -90,8 +90,8 @@ class FeedSource:
 
 
 def _spaced(text: str) -> str:
-    """Put words in lower case between single spaces, so that whole words can be looked for."""
-    return f" {' '.join(_WORD.findall(text.lower()))} "
+    """Put words in lower case, each between spaces of its own, so that whole words can be looked for."""
+    return f" {'  '.join(_WORD.findall(text.lower()))} "
 
 
 def _moment(text: str) -> Millis:

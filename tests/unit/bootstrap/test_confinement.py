@@ -104,6 +104,26 @@ def test_where_candles_come_from_else_is_reached_too(home: Home) -> None:
     assert {443, 8077} < set(policy(home, make_instance(home, "alpha", "venue.name=coinbase", told)).connect)
 
 
+def test_sources_of_intelligence_are_reached_by_their_ports_and_files(
+    home: Home, candles: Path, tmp_path: Path
+) -> None:
+    told = (
+        'intelligence.sources=[{name = "a", kind = "json", url = "https://api.example.org/"},'
+        ' {name = "b", kind = "feed", url = "http://127.0.0.1:8077/", bullish = ["up"]},'
+        f' {{name = "c", kind = "file", file = "{tmp_path}/items.jsonl"}}]'
+    )
+    given = (f"venue.replay.facts={tmp_path}/past.jsonl",)
+    seen = policy(home, replaying(home, "alpha", candles, told, *given))
+    assert set(seen.connect) == {53, 443, 8077}
+    assert Path("/etc/hosts") in seen.read
+    assert {tmp_path / "items.jsonl", tmp_path / "past.jsonl"} <= set(seen.read)
+    only_file = told[: told.index('{name = "a"')] + told[told.index('{name = "c"') :]
+    assert not policy(home, replaying(home, "beta", candles, only_file)).networked
+    stolen = only_file.replace(f"{tmp_path}/items.jsonl", str(home.vault))
+    with pytest.raises(ConfigError, match="secrets of this home"):
+        policy(home, replaying(home, "gamma", candles, stolen))
+
+
 def test_a_venue_of_others_reaches_what_everybody_does(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confinement, "venue_names", lambda: ["elsewhere", "replay", "synthetic"])
     elsewhere = make_instance(home, "alpha", "venue.name=elsewhere")
