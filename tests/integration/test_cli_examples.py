@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from investbot.adapters.storage.recovery_words import to_words
 from investbot.adapters.venues.synthetic import SyntheticVenue
 from investbot.cli.main import main
 from investbot.domain.market import Candle, Timeframe
 from tests.docs.manual import entries
 from tests.fakes.discord import discord
-from tests.integration.cli import PROGRAM, Shell, market
+from tests.integration.cli import PASSPHRASE, PROGRAM, Shell, market
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +44,8 @@ LAST = ("restart", "stop", "panic", "down", "run", "remove")
 OTHERWISE = {
     "investbot up --detach --restore": {73},  # a supervisor runs already
     "investbot dash --read-only": {64},  # there is no terminal
+    # the words in that file are of another vault
+    "investbot vault recover --words-file words.txt --new-passphrase-file new.txt": {77},
     "investbot backup create alpha --to /mnt/usb": {74},  # nothing is mounted there
     "investbot close alpha BTC/USDT --yes": {65, 75},  # there may be nothing to close
     "investbot flatten --all --yes --json": {75},  # alpha was flattened a moment ago: it cools down
@@ -76,6 +79,9 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def _filled(shell: Shell) -> Iterator[Shell]:
     tmp_path = shell.folder
+    (tmp_path / "new.txt").write_text(PASSPHRASE, encoding="utf-8")
+    (tmp_path / "new.txt").chmod(0o600)
+    (tmp_path / "words.txt").write_text(" ".join(to_words(bytes(range(32)))), encoding="utf-8")
     (tmp_path / "keys.json").write_text(json.dumps({"apiKey": "a", "secret": "b"}), encoding="utf-8")
     candles = asyncio.run(_candles())
     lines = [f"{c.opened_at},{c.open},{c.high},{c.low},{c.close},{c.bar.volume}" for c in candles]
