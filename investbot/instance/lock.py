@@ -34,7 +34,11 @@ class InstanceLock:
                 f"{self._name} is already running (pid {holder}); `investbot stop {self._name}` ends it."
             ) from error
         # Written over in place and never truncated: a full disk must not keep an instance from starting.
-        os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
+        try:
+            os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
+        except OSError:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
 
     def still_held(self) -> bool:
