@@ -100,8 +100,8 @@ class LedgerBuilder:
     def _goes_on(self, archive: Archive, chain: list[SegmentName], point: Point) -> Built | None:
         """Take an archive and the segments behind it; None where those are of another history, and newer."""
         name, head = self._sources.name, self._archiver.head(archive.path, self._keys)
-        behind = needed(chain, name, head.last_seq, None if point.seq is None else max(point.seq, head.last_seq))
-        demand_reached(name, point, max([head.last_seq, *(each.last for each in behind)]))
+        demand_reached(name, point, max([head.last_seq, *(each.last for each in chain)]))
+        behind = needed(chain, name, head.last_seq, point.seq)
         manifest = self._unpack(archive)
         if not behind:
             return Built(archive, manifest, manifest.last_seq)

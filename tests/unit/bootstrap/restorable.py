@@ -25,6 +25,7 @@ from investbot.config.instance import new_instance
 from investbot.config.layers import from_assignments
 from investbot.config.profile import Profile
 from investbot.config.versions import save
+from investbot.domain.events import EntriesPaused
 from investbot.domain.market import Cursor
 from investbot.ports.backups import Archive
 from tests.unit.adapters.storage.samples import FAST, Story
@@ -59,10 +60,7 @@ class Life:
     def key(self) -> bytes:
         return self.vault.data_key(self.name)
 
-    def live(self, batches: int, seed: int | None = None) -> int:
-        if seed is not None:
-            self._batches = Story(seed).batches(10_000)
-            next(self._batches)
+    def live(self, batches: int) -> int:
         last = 0
         with closing(SqlcipherLedger.open(self.folder.ledger, self.key)) as ledger:
             for _ in range(batches):
@@ -70,6 +68,14 @@ class Life:
                 last = ledger.append(events, cursor)
                 self.moments.append((last, ledger.cursor()))
         return last
+
+    def live_otherwise(self, steps: int) -> None:
+        """Go on in a way that the story never would."""
+        with closing(SqlcipherLedger.open(self.folder.ledger, self.key)) as ledger:
+            for step in range(steps):
+                ledger.append(
+                    [EntriesPaused(AT + step, f"cause {step}", "another life")], Cursor("BTC/USDT", AT + step)
+                )
 
     def rows(self, folder: InstanceHome | None = None, key: bytes | None = None) -> list[EventRow]:
         with closing(LedgerHistory.open((folder or self.folder).ledger, key or self.key)) as ledger:
@@ -81,7 +87,7 @@ class Life:
 
     def back_up(self) -> Archive:
         self.at += 60_000
-        return create_archive(self.home, self.vault, self.name, self.at, progress=silent)
+        return create_archive(self.home, self.vault, self.name, self.at, progress=silent, verified=False)
 
     def ship(self, *to: Path) -> int:
         self.at += 60_000
