@@ -13,8 +13,10 @@ from investbot.cli.fleet import supervisor_if_up
 from investbot.cli.session import Session
 from investbot.cli.store import is_locked, unlocked
 from investbot.cli.times import parse_since, wall_clock
+from investbot.control.backed_up import backed_up_at
 from investbot.domain.errors import InvestBotError
 from investbot.domain.market import Millis
+from investbot.domain.times import rfc3339
 
 if TYPE_CHECKING:
     from investbot.adapters.storage.reader import SqlcipherReader
@@ -131,10 +133,12 @@ def _stored_row(home: Home, vault: OpenVault, name: str, before: Remembered | No
     except InvestBotError as refusal:
         error = str(refusal)
     running = is_locked(instance)
+    backup_at = backed_up_at(home.path, name)
     return row | {
         "name": name,
         "state": "RUNNING" if running else state,
         "pid": lock_holder(instance.lock) if running else None,
         "restarts": 0 if before is None else before.restarts,
+        "backup_at": None if backup_at is None else rfc3339(backup_at),
         "error": error,
     }

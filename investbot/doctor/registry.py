@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from investbot.doctor.checks import (
     allocations,
+    backups,
     clock,
     disk,
     feed,
@@ -47,6 +48,7 @@ def all_checks() -> tuple[Check, ...]:
         supervisor,
         feed,
         notices,
+        backups,
         ledgers,
     )
     return tuple(Check(room.NAME, room.check) for room in rooms)

@@ -91,7 +91,7 @@ class Supervisor:
         self._post = post or Post(home, None, clock)
         self._fleet = Fleet(make_tools)
         self._fleet.tools.hub.attach(self._post)
-        self._rows = Rows(self._fleet, self._post.health)
+        self._rows = Rows(self._fleet, self._post.health, home)
         self._cooldown = Cooldown(cooldown_s)
         self._warden = Warden(self._fleet, self._rows, limits, clock, self._limited)
         self._running = Running(self._fleet, self._rows, self._cooldown, self._warden)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Any
 
+from investbot.control.backed_up import backed_up_at
 from investbot.domain.errors import InvestBotError
 from investbot.domain.states import InstanceState
+from investbot.domain.times import rfc3339
 from investbot.supervisor.fleet import Fleet
 from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.processes import Usage, age_s, usage
@@ -17,10 +20,19 @@ from investbot.supervisor.vitals import figures
 class Rows:
     """Builds rows; every figure of a running instance carries the age of its last heartbeat."""
 
-    def __init__(self, fleet: Fleet, notices: Callable[[str], dict[str, Any] | None] = lambda _: None) -> None:
-        """Show `fleet`; `notices` says how the news of an instance gets out, None when it has no way."""
+    def __init__(
+        self,
+        fleet: Fleet,
+        notices: Callable[[str], dict[str, Any] | None] = lambda _: None,
+        home: Path | None = None,
+    ) -> None:
+        """Show `fleet`; `notices` says how the news of an instance gets out, None when it has no way.
+
+        `home` is where the backups lie of which rows tell.
+        """
         self._fleet = fleet
         self._notices = notices
+        self._home = home
         self._before: dict[int, tuple[float, float]] = {}
 
     async def status(self, names: Iterable[str]) -> list[dict[str, Any]]:
@@ -71,6 +83,7 @@ class Rows:
         heard = tools.hub.last(keeper.name) if life.alive else None
         row = dict(heard.row) if heard else await self.stored(keeper.name)
         error = life.error or row.get("error")
+        backup_at = await asyncio.to_thread(backed_up_at, self._home, keeper.name) if self._home else None
         row |= {
             "name": keeper.name,
             "state": life.state.value,
@@ -81,6 +94,7 @@ class Rows:
             "error": None if life.state is InstanceState.EXITED and life.error is None else error,
             "exit_code": life.exit_code,
             "notices": self._notices(keeper.name),
+            "backup_at": None if backup_at is None else rfc3339(backup_at),
         }
         if not heard or row.get("rss_mb") is None:  # a heartbeat tells it, and a hardened process hides its share
             taken = await asyncio.to_thread(usage, process.pid) if process is not None else None

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
+from investbot.domain.times import rfc3339
 from investbot.tui import figures as fig
 from investbot.tui.figures import Cell, Tone
 from investbot.tui.model import Row, Snapshot
+
+_OLD_BACKUP_S = 2 * 86_400
+"""Backups are made daily: one that is older than two days was missed."""
 
 Key = tuple[int, Decimal | str | float]
 """What rows are sorted by: rows without the figure come last whichever way."""
@@ -69,6 +73,15 @@ def _slow(row: Row) -> str:
     return fig.NONE if row.api_p99_ms is None else f"{row.api_p99_ms:.0f}"
 
 
+def _backup(row: Row, snapshot: Snapshot, _now: float) -> Cell:
+    if row.backup_at is None:
+        return Cell("never", Tone.WARN)
+    if snapshot.wall is None:
+        return Cell(rfc3339(row.backup_at)[5:10], Tone.DIM)
+    age_s = max(0.0, (snapshot.wall - row.backup_at) / 1000)
+    return Cell(fig.duration(age_s), Tone.WARN if age_s >= _OLD_BACKUP_S else Tone.DIM)
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("NAME", 12, _text(lambda row: row.name, Tone.STRONG), lambda row: row.name, "N"),
     Column("MODE", 7, _cell(lambda row: fig.mode_badge(row.mode)), lambda row: row.mode, "M"),
@@ -86,6 +99,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("LAST SIGNAL", 40, _text(fig.signal_text), _signal_at, "L"),
     Column("BREAKER", 9, _cell(_breaker), lambda row: row.breaker, "B"),
     Column("API MS", 6, _text(_slow, Tone.DIM), lambda row: row.api_p99_ms, "I", right=True),
+    Column("BACKUP", 6, _backup, lambda row: row.backup_at, "K", right=True),
     Column("ERROR", 60, _text(lambda row: row.error, Tone.BAD), lambda row: row.error, "X"),
 )
 

@@ -110,6 +110,8 @@ class Row:
     breaker: str
     api_p99_ms: float | None
     """The circuit breaker of its venue (closed, open, half-open), and how long slow answers take (ms)."""
+    backup_at: Millis | None
+    """When its newest verified backup was made."""
     marks: Mapping[str, Decimal]
     """Last price of each symbol, in quote per base."""
 
@@ -147,6 +149,7 @@ class Row:
             restarts=_whole(row.get("restarts")),
             breaker=_text(row.get("breaker")),
             api_p99_ms=_seconds(row.get("api_p99_ms")),
+            backup_at=moment(row.get("backup_at")),
             marks=_prices(row.get("marks")),
         )
 

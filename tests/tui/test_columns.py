@@ -105,3 +105,17 @@ def test_a_row_that_says_nothing() -> None:
     empty = row(equity=None, open_positions=None, strategy=None, symbols=None)
     cells = {column.title: column.cell(empty, snapshot, 100.0).text for column in COLUMNS}
     assert (cells["EQUITY"], cells["POS"], cells["STRATEGY"], cells["SYMBOLS"]) == ("-", "-", "-", "-")
+
+
+def test_the_age_of_the_last_verified_backup_is_shown() -> None:
+    backup = next(column for column in COLUMNS if column.title == "BACKUP")
+    wall = 1_767_323_045_000
+    snapshot = Snapshot((), Link.UP, 100.0, wall=wall)
+    hour = 3_600_000
+    assert backup.cell(row(), snapshot, 100.0) == Cell("never", Tone.WARN)
+    assert backup.cell(row(backup_at="2026-01-02T00:04:05Z"), snapshot, 100.0) == Cell("3h", Tone.DIM)
+    assert backup.cell(row(backup_at=wall - 48 * hour), snapshot, 100.0) == Cell("2d", Tone.WARN)
+    assert backup.cell(row(backup_at=wall - 48 * hour + 1), snapshot, 100.0) == Cell("1d", Tone.DIM)
+    assert backup.cell(row(backup_at=wall + hour), snapshot, 100.0) == Cell("<2s", Tone.DIM)
+    unclocked = Snapshot((), Link.DOWN, 100.0)
+    assert backup.cell(row(backup_at=wall), unclocked, 100.0) == Cell("01-02", Tone.DIM)

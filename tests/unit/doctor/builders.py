@@ -7,11 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from investbot.adapters.backups.shelf import FolderShelf
 from investbot.config.fleet import init_fleet
 from investbot.config.instance import new_instance
 from investbot.config.profile import Profile
 from investbot.config.versions import save
 from investbot.doctor.host import Disk, Host
+from investbot.domain.market import Millis
+from investbot.ports.backups import Verified
 
 NOW = 1_767_355_200_000
 GIB = 2**30
@@ -41,6 +44,15 @@ def make_instance(home: Path, name: str, capital: str = "500") -> Path:
     save(folder, new_instance(name, Profile.model_validate({}), "p", Decimal(capital), NOW), NOW, "me", "create")
     make_file(folder / "ledger.db")
     return folder
+
+
+def make_backup(home: Path, name: str, at: Millis) -> Path:
+    """Put an archive of nothing on a shelf and say that it was verified."""
+    shelf = FolderShelf(home / "backups" / name, name)
+    with shelf.turn() as number, shelf.placing(number, at) as slot:
+        slot.file.write(b"archive")
+    shelf.mark(shelf.archives()[-1], Verified(at, ""))
+    return slot.path
 
 
 def make_host(home: Path, **facts: Any) -> Host:

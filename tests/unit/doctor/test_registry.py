@@ -12,7 +12,7 @@ from investbot.doctor.issue import Level
 from investbot.doctor.registry import all_checks, diagnose
 from investbot.doctor.system import disk, is_supervisor, this_host
 from investbot.domain.errors import ConfigError
-from tests.unit.doctor.builders import make_file, make_home, make_host, make_instance
+from tests.unit.doctor.builders import make_backup, make_file, make_home, make_host, make_instance
 
 
 def test_every_file_of_the_folder_is_a_check_that_is_run() -> None:
@@ -24,6 +24,8 @@ def test_every_file_of_the_folder_is_a_check_that_is_run() -> None:
 def test_a_home_that_is_well_has_one_line_a_check(tmp_path: Path) -> None:
     home = make_home(tmp_path, "1000")
     make_instance(home, "alpha")
+    for name in ("alpha", "_fleet"):
+        make_backup(home, name, make_host(home).now)
     found = diagnose(make_host(home))
     assert [issue.check for issue in found] == [check.name for check in all_checks()]
     assert {issue.level for issue in found} == {Level.OK}, found
