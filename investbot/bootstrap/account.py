@@ -12,7 +12,7 @@ from typing import Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.storage.reader import SqlcipherReader
-from investbot.adapters.storage.secrets import secret_names
+from investbot.adapters.storage.secrets import PREVIOUS, forget_previous, secret_names
 from investbot.bootstrap import known_rights
 from investbot.bootstrap.consent import allow_live, allow_withdrawals, allows_withdrawals
 from investbot.bootstrap.errand import send
@@ -75,16 +75,24 @@ Ask = Callable[[str, bytes], Account]
 def ask_venue(place: Home, name: str, key: bytes, *, patience_s: float = PATIENCE_S) -> Account:
     """Ask the venue with the instance's own keys, and keep what it says of them beside its settings.
 
+    Keys that were replaced and kept for their return are forgotten: the present ones are good.
     ConfigError, DataError, AuthFailed, VenueError, LedgerError.
     """
     folder = place.existing(name)
+    found = ask_with(place, name, key, venue_keys(folder, key), patience_s=patience_s)
+    known_rights.remember(folder, found.rights, SystemClock().now())
+    if any(each.startswith(PREVIOUS) for each in secret_names(folder.ledger, key)):
+        forget_previous(folder.ledger, key)
+    return found
+
+
+def ask_with(place: Home, name: str, key: bytes, keys: Mapping[str, str], *, patience_s: float = PATIENCE_S) -> Account:
+    """Ask the venue of an instance with keys that need not be its own yet; errors as for `ask_venue`."""
+    folder = place.existing(name)
     config = load_instance(folder.path)
-    keys = venue_keys(folder, key)
     demand_tradeable(config, keys)
     ours = _made_here(folder, key)
-    found = asyncio.run(_patiently(lambda: _look(place, config, keys, ours), patience_s))
-    known_rights.remember(folder, found.rights, SystemClock().now())
-    return found
+    return asyncio.run(_patiently(lambda: _look(place, config, keys, ours), patience_s))
 
 
 def look_at_keys(place: Home, name: str, key: bytes, ask: Ask) -> dict[str, Any]:

@@ -60,6 +60,16 @@ def tell_supervisor(home: Home) -> None:
         return
 
 
+def restart_with(home: Home, name: str) -> None:
+    """Let the supervisor start an instance anew and wait until it trades; what keeps it from that comes out."""
+    from investbot.control.codec import error_for
+
+    with ControlClient(home.path, timeout_s=None) as client:
+        (line,) = client.call("restart", names=[name])
+    if line["exit_code"]:
+        raise error_for(line["exit_code"], line["message"])
+
+
 def is_locked(instance: InstanceHome) -> bool:
     """Tell whether a process trades for this instance."""
     from investbot.supervisor.processes import lock_is_held

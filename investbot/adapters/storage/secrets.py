@@ -5,7 +5,7 @@ Every call opens the file, holds one short transaction and closes it: the instan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from investbot.adapters.storage import sqlcipher
 from investbot.adapters.storage.migrate import open_current
 from investbot.adapters.storage.sqlcipher import Connection, Key
 from investbot.domain.market import Millis
+
+PREVIOUS = "previous."
+"""What the names of secrets begin with that were replaced and may be wanted back."""
 
 
 def set_secrets(path: Path, key: Key, secrets: Mapping[str, str], at: Millis) -> None:
@@ -45,6 +48,43 @@ def forget_secrets(path: Path, key: Key) -> int:
             count: int = connection.execute("DELETE FROM secrets").rowcount
         with sqlcipher.translated(path):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return count
+
+
+def exchange_secrets(path: Path, key: Key, secrets: Mapping[str, str], family: Collection[str], at: Millis) -> None:
+    """Let new secrets take the place of all of a family at once, and keep those of before as `previous.NAME`.
+
+    Earlier previous ones go. `at` is the moment in milliseconds UTC.
+    """
+    with _opened(path, key) as connection, sqlcipher.writing(connection, path):
+        connection.execute("DELETE FROM secrets WHERE name GLOB ?", (f"{PREVIOUS}*",))
+        for name in family:
+            connection.execute("UPDATE secrets SET name = ? WHERE name = ?", (PREVIOUS + name, name))
+        connection.executemany(
+            "INSERT INTO secrets (name, value, set_at) VALUES (?, ?, ?)",
+            [(name, value, at) for name, value in secrets.items()],
+        )
+
+
+def take_back(path: Path, key: Key, family: Collection[str]) -> bool:
+    """Put the previous secrets of a family back in one transaction; False when there are none any more."""
+    with _opened(path, key) as connection, sqlcipher.writing(connection, path):
+        found = connection.execute("SELECT name FROM secrets WHERE name GLOB ?", (f"{PREVIOUS}*",)).fetchall()
+        if found:
+            connection.executemany("DELETE FROM secrets WHERE name = ?", [(name,) for name in family])
+        for (name,) in found:
+            connection.execute("UPDATE secrets SET name = ? WHERE name = ?", (name.removeprefix(PREVIOUS), name))
+        return bool(found)
+
+
+def forget_previous(path: Path, key: Key) -> int:
+    """Overwrite and forget the previous secrets; say how many there were."""
+    with _opened(path, key) as connection:
+        with sqlcipher.writing(connection, path):
+            count: int = connection.execute("DELETE FROM secrets WHERE name GLOB ?", (f"{PREVIOUS}*",)).rowcount
+        if count:
+            with sqlcipher.translated(path):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return count
 
 

@@ -1,10 +1,10 @@
-"""`investbot keys set | check | forget`: API keys, in the instance's own encrypted store and nowhere else."""
+"""`investbot keys set | check | rotate | forget`: API keys, in the instance's own encrypted store and nowhere else."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,9 +15,12 @@ from investbot.cli.fleet import open_home, supervisor_if_up
 from investbot.cli.keyfile import KNOWN, parse_keys
 from investbot.cli.registry import MONEY, add, family
 from investbot.cli.session import Session
-from investbot.cli.store import changing, unlocked
+from investbot.cli.store import changing, is_kept, is_locked, restart_with, unlocked
 from investbot.cli.times import wall_clock
 from investbot.domain.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from investbot.bootstrap.key_exchange import Exchanged
 
 _LONGEST = 65_536
 
@@ -27,17 +30,17 @@ def register(app: typer.Typer) -> None:
     keys = family(app, "keys", "API keys of an instance, in its own encrypted store.", panel=MONEY)
     add(keys, "set", "investbot keys set alpha --from keys.json", "investbot keys set alpha --from -")(set_)
     add(keys, "check", "investbot keys check alpha")(check)
+    add(keys, "rotate", "investbot keys rotate alpha --from keys.json", "investbot keys rotate alpha --from -")(rotate)
     add(keys, "forget", "investbot keys forget alpha --yes")(forget)
 
 
-def set_(
-    context: typer.Context,
-    name: Name,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", metavar="FILE|-", help="JSON or name=value lines; - is stdin; unset: asked for."),
-    ] = None,
-) -> None:
+Source = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FILE|-", help="JSON or name=value lines; - is stdin; unset: asked for."),
+]
+
+
+def set_(context: typer.Context, name: Name, source: Source = None) -> None:
     """Store API keys under ccxt's names (apiKey, secret, password, uid, privateKey, walletAddress) or keypair."""
     from investbot.adapters.storage.secrets import set_secrets
     from investbot.bootstrap import known_rights
@@ -114,6 +117,51 @@ def _judge(session: Session, name: str, mode: str, rights: dict[str, Any]) -> No
         )
     if rights["ip_restricted"] is False:
         session.output.warn("this key works from anywhere; restrict it to your addresses on the venue's own page.")
+
+
+def rotate(context: typer.Context, name: Name, source: Source = None) -> None:
+    """Replace API keys by others of the same account, tried at the venue first.
+
+    A running instance is started anew: its stops stay at the venue meanwhile, and it compares ledger and account before
+    it trades on. The old keys are kept until the new ones have served, then overwritten.
+    """
+    from investbot.bootstrap.key_exchange import exchange_keys
+
+    session: Session = context.obj
+    home = open_home(session)
+    instance = home.existing(name)
+    given = _asked(session) if source is None else parse_keys(_content(source))
+    session.secrets += given.values()
+    runs = is_locked(instance)
+    restart = (lambda: restart_with(home, name)) if is_kept(home, name) else None
+    with (
+        audited(home, "keys rotate", [name], keys=sorted(given)),
+        changing(home),
+        unlocked(session, home) as vault,
+        session.output.working("Asking the venue …"),
+    ):
+        told = exchange_keys(home, name, vault.data_key(name), given, wall_clock(), restart, runs=runs)
+    if session.output.is_json:
+        session.output.value(
+            {"name": name, "set": sorted(given), "same_account": told.same_account, "proved": told.proved}
+        )
+    session.output.say(_told(name, told))
+    if told.same_account is None and told.old:
+        session.output.warn("nobody could tell whether the new key is of the same account as the old one.")
+    if source not in {None, "-"}:
+        session.output.warn(f"{source} still holds the new keys in plain text; delete it.")
+
+
+def _told(name: str, told: Exchanged) -> str:
+    """Say what has to be done now, at the venue above all."""
+    old = f" {told.old}" if told.old else ""
+    if told.proved:
+        how = "and it runs with them" if told.restarted else "in the place of the old ones"
+        return f"{name}: the new keys are stored {how}. Delete the old key{old} on the venue's own page now."
+    return (
+        f"{name}: the new keys are stored, and the old ones are kept until the new have served. Restart {name}, then "
+        f"run `investbot keys check {name}`, and only then delete the old key{old} on the venue's own page."
+    )
 
 
 def forget(context: typer.Context, name: Name, yes: Yes = False) -> None:

@@ -112,3 +112,25 @@ def test_check_says_what_is_missing_or_not_needed(cli: Cli, folder: Path) -> Non
     assert refused.code == 77
     assert "no apiKey with its secret" in refused.err
     assert "investbot keys set alpha" in refused.err
+
+
+def test_keys_are_exchanged_on_paper_without_asking_anybody(cli: Cli, folder: Path) -> None:
+    (folder / "old").write_text("apiKey=old-public-key-0001\nsecret=old-canary\npassword=x1y2z3\n", encoding="utf-8")
+    (folder / "new").write_text(f"apiKey=new-public-key-0002\nsecret={CANARY}\n", encoding="utf-8")
+    cli("keys", "set", "alpha", "--from", "old")
+    result = cli("keys", "rotate", "alpha", "--from", "new")
+    assert result.code == 0
+    assert "Delete the old key old-…0001 on the venue's own page now" in result.out
+    assert "delete it" in result.err
+    assert CANARY not in result.out + result.err
+    assert stored(folder, "alpha") == {"apiKey": "new-public-key-0002", "secret": CANARY}
+    told = cli("keys", "rotate", "alpha", "--from", "old", "--json").json
+    assert told == {
+        "name": "alpha",
+        "set": ["apiKey", "password", "secret"],
+        "same_account": None,
+        "proved": True,
+    }
+    audit = (folder / "home/run/audit.jsonl").read_text(encoding="utf-8")
+    assert "keys rotate" in audit
+    assert CANARY not in audit

@@ -11,7 +11,15 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from investbot.adapters.storage import migrate
 from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.reader import SqlcipherReader
-from investbot.adapters.storage.secrets import forget_secrets, get_secrets, secret_names, set_secrets
+from investbot.adapters.storage.secrets import (
+    exchange_secrets,
+    forget_previous,
+    forget_secrets,
+    get_secrets,
+    secret_names,
+    set_secrets,
+    take_back,
+)
 from investbot.domain.errors import LedgerError
 from tests.unit.adapters.storage.samples import KEY, Story
 
@@ -51,6 +59,46 @@ def test_what_was_forgotten_is_not_even_under_the_encryption(path: Path) -> None
     assert b"canary-one" not in opened_pages(path)
     forget_secrets(path, KEY)
     assert b"canary-two" not in opened_pages(path)
+
+
+FAMILY = ("apiKey", "secret", "password")
+
+
+def test_secrets_of_a_family_change_places_with_new_ones_and_back(path: Path) -> None:
+    set_secrets(path, KEY, {"apiKey": "k1", "secret": "s1", "password": "p1", "news": "n"}, at=1)
+    exchange_secrets(path, KEY, {"apiKey": "k2", "secret": "s2"}, FAMILY, at=2)
+    assert get_secrets(path, KEY) == {
+        "apiKey": "k2",
+        "secret": "s2",
+        "news": "n",
+        "previous.apiKey": "k1",
+        "previous.secret": "s1",
+        "previous.password": "p1",
+    }
+    assert secret_names(path, KEY)["previous.apiKey"] == 1
+    assert take_back(path, KEY, FAMILY)
+    assert get_secrets(path, KEY) == {"apiKey": "k1", "secret": "s1", "password": "p1", "news": "n"}
+    assert not take_back(path, KEY, FAMILY)
+    assert get_secrets(path, KEY) == {"apiKey": "k1", "secret": "s1", "password": "p1", "news": "n"}
+
+
+def test_previous_ones_are_overwritten_when_they_are_forgotten(path: Path) -> None:
+    set_secrets(path, KEY, {"apiKey": "canary-one", "secret": "canary-two"}, at=1)
+    exchange_secrets(path, KEY, {"apiKey": "canary-three"}, FAMILY, at=2)
+    assert b"canary-two" in opened_pages(path)
+    assert forget_previous(path, KEY) == 2
+    assert forget_previous(path, KEY) == 0
+    pages = opened_pages(path)
+    assert [word in pages for word in (b"canary-one", b"canary-two", b"canary-three")] == [False, False, True]
+    assert get_secrets(path, KEY) == {"apiKey": "canary-three"}
+
+
+def test_an_exchange_that_fails_changes_nothing(path: Path) -> None:
+    set_secrets(path, KEY, {"apiKey": "k1", "secret": "s1"}, at=1)
+    broken: dict[str, str] = {"apiKey": "k2", "secret": None}  # type: ignore[dict-item]
+    with pytest.raises(LedgerError):
+        exchange_secrets(path, KEY, broken, FAMILY, at=2)
+    assert get_secrets(path, KEY) == {"apiKey": "k1", "secret": "s1"}
 
 
 def test_all_of_them_are_kept_or_none(path: Path) -> None:
