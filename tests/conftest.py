@@ -7,10 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from decimal import DefaultContext, getcontext, setcontext
 from pathlib import Path
 
+import coverage
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,27 @@ settings.register_profile(
 )
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marks of these tests."""
+    config.addinivalue_line("markers", "scenarios: one of the ways in which a fleet breaks, see docs/testing.md")
+
+
+_UNMEASURED = (
+    "tests/parity/",
+    "tests/properties/",
+    "tests/unit/instance/test_live_chaos.py",
+    "tests/integration/test_chaos.py",
+    "tests/integration/test_killed_twenty",
+    "tests/integration/test_live_bad_answers.py",
+    "tests/integration/test_live_fleet.py",
+    "tests/integration/test_soak.py",
+    "tests/integration/test_supervisor_chaos.py",
+)
+"""Tests of what a whole does, over and over: other tests see their lines and branches, and tracing takes two thirds."""
+_IN_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+"""Where coverage tells its settings to the processes that a test starts."""
 
 
 class LeftTheMachineError(AssertionError):
@@ -53,6 +75,22 @@ def _guard(event: str, args: tuple[object, ...]) -> None:
 
 # An audit hook sees what a patched class would miss: asyncio, http clients, C extensions that ask CPython for sockets.
 sys.addaudithook(_guard)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage of what needs none, nor of the processes that it starts."""
+    measuring = coverage.Coverage.current()
+    if measuring is None or not item.nodeid.startswith(_UNMEASURED):
+        return (yield)
+    told = os.environ.pop(_IN_CHILDREN, None)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+        if told is not None:
+            os.environ[_IN_CHILDREN] = told
 
 
 @pytest.fixture
