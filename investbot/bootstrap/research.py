@@ -45,6 +45,7 @@ def backtest(profile: Profile, data: Sequence[Path], capital: Decimal, folder: P
     return {
         **told(head),
         "summary": results.summary(result),
+        "setups": results.setup_rows(result),
         "trips": [told(row) for row in results.trip_rows(result)],
         "fills": [told(row) for row in results.fill_rows(result)],
         "events": [event_row(seq, event) for seq, event in enumerate(result.events, start=1)],

@@ -8,6 +8,7 @@ from typing import Any
 from investbot.domain.codec import encode
 from investbot.domain.events import OrderFilled
 from investbot.research.backtest import Backtest
+from investbot.research.setups import results_by
 
 _FILL = (
     "at", "order_id", "trade_id", "symbol", "side", "price", "quantity", "fee", "fee_currency", "fee_quote",
@@ -41,3 +42,8 @@ def summary(result: Backtest) -> dict[str, Any]:
         "trading_state": state.trading_state.value,
         **figures,
     }
+
+
+def setup_rows(result: Backtest) -> list[dict[str, Any]]:
+    """Tell what each kind of opportunity came to (see `setups`)."""
+    return results_by("setup", trip_rows(result))

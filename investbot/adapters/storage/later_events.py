@@ -12,7 +12,7 @@ from collections.abc import Collection
 from investbot.adapters.storage.sqlcipher import Connection
 from investbot.domain.events import EntriesResumed
 
-SINCE: dict[int, tuple[str, ...]] = {3: ("SettingsApplied",)}
+SINCE: dict[int, tuple[str, ...]] = {3: ("SettingsApplied", "IntelligenceHeard", "IntelligenceRefused")}
 """Which kinds of events came with which schema."""
 _CAUSE = "an event of a later version"
 _TABLE = "CREATE TABLE later_events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL) STRICT"

@@ -21,7 +21,8 @@ _STOP = (
 
 _SIGNALS = (
     "at, signal_id, symbol, timeframe, source, direction, confidence, price, stop, targets, reason, outcome, plan_id, "
-    "denied_by, denial, value, bound"
+    "denied_by, denial, value, bound, "
+    "(SELECT json_extract(body, '$.setup', '$.parts', '$.levels') FROM events WHERE events.seq = signals.seq) AS rests"
 )
 _ORDERS = (
     "at, order_id, client_order_id, venue_order_id, symbol, side, type, price, stop_price, quantity, filled, state, "
@@ -31,7 +32,8 @@ _FILLS = "at, order_id, trade_id, symbol, side, price, quantity, fee, fee_curren
 _POSITIONS = f"plan_id, symbol, opened_at, quantity, average(spent, bought) AS entry_price, cost, fees_quote, {_STOP}"
 _TRIPS = (
     "opened_at, closed_at, symbol, quantity, entry_price, exit_price, costs, net_pnl, r, mae, mfe, exit_reason, "
-    "gapped, plan_id, config_version"
+    "gapped, plan_id, config_version, "
+    "(SELECT coalesce(json_extract(body, '$.trip.setup'), '') FROM events WHERE events.seq = trips.seq) AS setup"
 )
 _DAILY = "day, start_equity, end_equity, realised_pnl, fees_quote, trips, wins, entries"
 _CANDLES = "at, symbol, timeframe, opened_at, open, high, low, close, volume"
@@ -153,4 +155,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         row["gapped"] = bool(row["gapped"])
     for name in _LISTS & row.keys():
         row[name] = json.loads(row[name])
+    if "rests" in row:  # what an opinion rests on, which stands in its event alone; an older one has none of it
+        setup, parts, levels = json.loads(row.pop("rests"))
+        row |= {"setup": setup or "", "parts": parts or [], "levels": levels or []}
     return row

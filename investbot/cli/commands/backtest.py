@@ -69,5 +69,7 @@ def _tell(session: Session, result: dict[str, Any]) -> None:
         session.output.value(result)
         return
     session.output.rows(result["trips"][-20:], _TRIPS, "No round trips.")
+    if result["setups"]:
+        session.output.rows(result["setups"], list(result["setups"][0]))
     head = {key: result[key] for key in ("strategy", "symbols", "timeframe", "from_at", "to_at")}
     session.output.record({**head, **result["summary"]}, title="")

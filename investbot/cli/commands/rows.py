@@ -1,4 +1,4 @@
-"""`investbot positions | orders | fills | trips | events | equity`: rows of one instance, oldest first."""
+"""`investbot positions | orders | fills | events | equity`: rows of one instance, oldest first."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ KEYS: dict[str, str] = {
     "reason plan_id time_in_force replaces changed_at state_reason",
     "fills": "at order_id trade_id symbol side price quantity fee fee_currency fee_quote plan_id gapped",
     "trips": "opened_at closed_at symbol quantity entry_price exit_price costs net_pnl r mae mfe exit_reason gapped "
-    "plan_id config_version",
+    "plan_id config_version setup",
     "events": "seq at kind",
     "equity": "at equity cause",
     "signals": "instance at signal_id symbol timeframe source direction confidence price stop targets reason outcome "
-    "plan_id denied_by denial value bound",
+    "plan_id denied_by denial value bound setup parts levels",
 }
 
 # Kind of row -> what the command says of itself, the columns a human is shown.
@@ -45,10 +45,6 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fills": (
         "Show what the venue executed, with every fee.",
         ("at", "order_id", "symbol", "side", "price", "quantity", "fee", "fee_currency"),
-    ),
-    "trips": (
-        "Show round trips, entry to flat, net of every cost.",
-        ("closed_at", "symbol", "quantity", "entry_price", "exit_price", "net_pnl", "r", "exit_reason", "gapped"),
     ),
     "events": ("Show everything the engine concluded, refusals with their numbers.", ("seq", "at", "kind", "what")),
     "equity": ("Show how equity went.", ("at", "equity", "cause")),

@@ -20,8 +20,8 @@ from investbot.domain.signal import Direction
 from investbot.domain.signal_text import sc01, sc02
 from investbot.domain.times import parse_rfc3339
 
-COLUMNS = ("at", "instance", "symbol", "timeframe", "direction", "confidence", "price", "outcome", "reason")
-LESS = ("outcome", "timeframe", "confidence", "price")
+COLUMNS = ("at", "instance", "symbol", "timeframe", "direction", "setup", "confidence", "price", "outcome", "reason")
+LESS = ("setup", "outcome", "timeframe", "confidence", "price")
 
 
 class Format(StrEnum):
