@@ -35,7 +35,7 @@ _UNMEASURED = (
     "tests/properties/",
     "tests/unit/instance/test_live_chaos.py",
     "tests/integration/test_chaos.py",
-    "tests/integration/test_killed_twenty",
+    "tests/integration/test_ledger_kill.py",
     "tests/integration/test_live_bad_answers.py",
     "tests/integration/test_live_fleet.py",
     "tests/integration/test_soak.py",
