@@ -25,6 +25,7 @@ from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.process import harden, last_words, read_key, spare
 from investbot.control.identity import start_time
 from investbot.domain.errors import InvestBotError
+from investbot.domain.market import Millis
 from investbot.instance.ending import Ending
 from investbot.instance.lock import InstanceLock
 
@@ -200,7 +201,7 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
         ledger=ledger,
         make_engine=lambda instruments: Engine(engine_spec(config, instruments, config.capital, namespace), strategy),
         make_market=make_market,
-        make_link=lambda serve: _link(site, serve),
+        make_link=lambda serve: _link(site, serve, config.restart.orphan_after),
         make_jobs=lambda on_error: Scheduler(clock, on_error),
         host=_host_rules(site, config),
         poll_s=POLL_S if at_venue(config) else POLL_PAPER_S,
@@ -208,13 +209,15 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
     )
 
 
-def _link(site: _Site, serve: Serve) -> Link:
+def _link(site: _Site, serve: Serve, orphan_after: Millis) -> Link:
     """Make the way to a supervisor; in the foreground to the service manager too."""
     from investbot.bootstrap.systemd import told_link
     from investbot.control.link import InstanceLink
+    from investbot.control.messages import WORD_S
 
     if not site.alone:
-        return InstanceLink(site.place.path, site.folder.name, serve)
+        word_s = min(WORD_S, orphan_after / 4000)
+        return InstanceLink(site.place.path, site.folder.name, serve, word_s=word_s)
     return told_link(site.place.path, site.folder.name, serve, site.health_fd)
 
 

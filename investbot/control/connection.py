@@ -12,6 +12,8 @@ from investbot.control.identity import Peer, peer_of
 
 PATIENCE_S = 30.0
 """Seconds that a peer may leave its lines unread before it is let go."""
+_AT_ONCE = 1 << 14
+"""Bytes that are read at once: asyncio's own quarter of a MiB is fresh memory of the kernel's for every short line."""
 
 
 class Connection:
@@ -23,6 +25,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._sending = asyncio.Lock()
+        writer.transport.max_size = _AT_ONCE  # type: ignore[attr-defined]
 
     async def receive(self) -> dict[str, Any] | None:
         """Give the next message, None at the end; DataError for junk."""

@@ -16,8 +16,8 @@ from investbot.control.feed_mirror import Mirror
 from investbot.domain.errors import DataError
 from investbot.domain.market import Candle, Instrument, Millis, Timeframe
 
-SILENCE_S = 5.0
-"""Seconds without a word after which a feed counts as gone: it speaks every second."""
+SILENCE_S = 7.0
+"""Seconds without a word after which a feed counts as gone: it speaks every other second."""
 ANSWER_S = 30.0
 """Seconds that an answer may take."""
 _JUNK = (ArithmeticError, LookupError, TypeError, ValueError)

@@ -14,7 +14,7 @@ from investbot.control import codec
 from investbot.control.address import connect, socket_path
 from investbot.control.connection import Connection
 from investbot.control.identity import start_time
-from investbot.control.messages import InstanceRequest, Message, parse
+from investbot.control.messages import WORD_S, InstanceRequest, Message, parse
 from investbot.domain.errors import InvestBotError
 
 Serve = Callable[[InstanceRequest], Awaitable[Any]]
@@ -32,15 +32,26 @@ class _Numbered(Message):
 class InstanceLink:
     """Says hello, sends the last status and the events, answers requests; `run` it as one task of the instance.
 
-    `first_s` and `longest_s` are the shortest and the longest wait between two attempts to dial, in seconds.
+    `first_s` and `longest_s` are the shortest and the longest wait between two attempts to dial, in seconds; `word_s`
+    are those in which it wants to hear that it is watched.
     """
 
-    def __init__(self, home: Path, name: str, serve: Serve, *, first_s: float = 0.2, longest_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        name: str,
+        serve: Serve,
+        *,
+        first_s: float = 0.2,
+        longest_s: float = 2.0,
+        word_s: float = WORD_S,
+    ) -> None:
         """Make the link of instance `name`; nothing is dialled before `run`."""
         self._path = socket_path(home)
         self._name = name
         self._serve = serve
         self._waits_s = (first_s, longest_s)
+        self._hurry = {"word_s": word_s} if word_s < WORD_S else {}
         self._status: dict[str, Any] | None = None
         self._events: deque[dict[str, Any]] = deque(maxlen=MAX_WAITING)
         self._news = asyncio.Event()
@@ -105,7 +116,8 @@ class InstanceLink:
 
     async def _talk(self, connection: Connection) -> None:
         """Talk until either side ends it."""
-        hello = {"name": self._name, "pid": os.getpid(), "start_time": await asyncio.to_thread(start_time) or 0}
+        began = await asyncio.to_thread(start_time) or 0
+        hello = {"name": self._name, "pid": os.getpid(), "start_time": began, **self._hurry}
         sides = [asyncio.create_task(self._send(connection, hello)), asyncio.create_task(self._listen(connection))]
         try:
             await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)

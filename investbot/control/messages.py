@@ -31,12 +31,20 @@ class Request(Message):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+WORD_S = 5.0
+"""Seconds between two words to an instance that it is watched, if it does not ask for more."""
+
+
 class Greeting(Message):
-    """Who an instance says it is; `start_time` in clock ticks since boot."""
+    """Who an instance says it is; `start_time` in clock ticks since boot.
+
+    It wants to hear at least every `word_s` seconds that it is watched.
+    """
 
     name: Name
     pid: int = Field(gt=0)
     start_time: int = Field(ge=0)
+    word_s: float = Field(default=WORD_S, ge=0, le=WORD_S)
 
 
 class Hello(Message):

@@ -19,7 +19,7 @@ from investbot.feed.stream import Stream, Subscriber
 from investbot.ports.venue import Venue
 
 _LOG = logging.getLogger("investbot.feed")
-BEAT_S = 1.0
+BEAT_S = 2.0
 """Seconds between two words on a stream that has nothing else to say."""
 GRACE_S = 60.0
 """Seconds that a stream goes on after the last who wanted it has gone."""

@@ -132,7 +132,7 @@ class Fleet:
             known = f"process {keeper.process.pid}" if keeper.process else "just being started"
             raise VaultError(f"Process {pid} says it is {name}, which is {known}; it was turned away.")
         keeper.heard({})
-        await self.tools.hub.listen(name, connection)
+        await self.tools.hub.listen(name, connection, greeting.word_s)
 
     async def save(self) -> None:
         """Write what there is to remember and see it on the disk; a full disk is logged and survived."""

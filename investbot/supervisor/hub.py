@@ -11,15 +11,12 @@ from typing import Any, Protocol
 
 from investbot.control import codec
 from investbot.control.connection import Connection
-from investbot.control.messages import Answer, EventFrame, InstanceRequest, StatusFrame, parse
+from investbot.control.messages import WORD_S, Answer, EventFrame, InstanceRequest, StatusFrame, parse
 from investbot.domain.errors import TryAgain
 from investbot.supervisor.vitals import Vitals
 
 MAX_WAITING = 512
 """Events that wait for a slow watcher; older ones are dropped (a slow face loses frames, never facts)."""
-
-WATCHING_S = 1.0
-"""Seconds between two words to an instance that it is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +116,19 @@ class Hub:
         for watcher in self._watchers:
             watcher.put(event)
 
-    async def listen(self, name: str, connection: Connection) -> None:
-        """Take in what an instance says until it hangs up; DataError or UsageError for junk."""
+    async def listen(self, name: str, connection: Connection, word_s: float = WORD_S) -> None:
+        """Take in what an instance says until it hangs up; DataError or UsageError for junk.
+
+        It is told that it is watched with the first heartbeat after `word_s` seconds.
+        """
         before = self._links.pop(name, None)
         if before is not None:
             before.abort()
         self._links[name] = connection
-        told_at = -WATCHING_S
+        told_at = -WORD_S
         try:
             while True:
-                if self._now() - told_at >= WATCHING_S:  # a supervisor that hangs says nothing, and is lost
+                if self._now() - told_at >= word_s:  # a supervisor that hangs says nothing, and is lost
                     told_at = self._now()
                     await connection.send({"watching": True})
                 message = await connection.receive()

@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -138,7 +140,7 @@ class Shell:
         found: dict[str, Any] = row
         return found
 
-    def until_held(self, name: str, seconds: float = 30) -> None:
+    def until_held(self, name: str, seconds: float = 60.0) -> None:
         """Wait until the instance holds something."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -146,6 +148,14 @@ class Shell:
                 return
             time.sleep(0.05)
         raise AssertionError(f"{name} bought nothing within {seconds} s: {self.row(name)}")
+
+    def kill_supervisor(self) -> None:
+        """End the supervisor as a power cut does, and wait until it is gone."""
+        process = os.pidfd_open(self.supervisor_pid())
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        gone, _, _ = select.select([process], [], [], 60)
+        os.close(process)
+        assert gone
 
     def supervisor_pid(self) -> int:
         return int((self.home / "run/supervisor.pid").read_text(encoding="ascii"))

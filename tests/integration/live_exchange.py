@@ -30,7 +30,7 @@ ONCE = (
 """One position, far from all its barriers."""
 
 
-def wait_for(check: Callable[[], Any], seconds: float = 45.0, what: str = "it") -> Any:
+def wait_for(check: Callable[[], Any], seconds: float = 60.0, what: str = "it") -> Any:
     """Wait until `check` gives something, and give that."""
     until = time.monotonic() + seconds
     while not (found := check()):
@@ -94,7 +94,7 @@ class Stage:
         faults = compared(books, self.exchange.truth(), self.keys)
         return {figure: told for figure, told in faults.items() if told}
 
-    def settles(self, seconds: float = 45.0) -> None:
+    def settles(self, seconds: float = 60.0) -> None:
         """Wait until ledgers and exchange agree."""
         until = time.monotonic() + seconds
         while off := self.off():

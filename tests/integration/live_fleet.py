@@ -110,7 +110,7 @@ def exchange_process(*words: str, speed: float = SPEED) -> Iterator[LiveExchange
         yield LiveExchange(json.loads(process.stdout.readline()))
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()
 

@@ -56,7 +56,7 @@ def run(scratch: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_three_instances_trade_and_nothing_is_left(tmp_path: Path) -> None:
-    done = run(tmp_path, "--seconds", "8")
+    done = run(tmp_path, "--seconds", "5")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     report = report_of(done.stdout)
@@ -85,7 +85,7 @@ def test_candle_files_are_replayed(tmp_path: Path) -> None:
     candles.write_text("\n".join(rows) + "\n")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    done = run(scratch, "--seconds", "4", "--data", str(candles))
+    done = run(scratch, "--seconds", "3", "--data", str(candles))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Replayed candles (test_ABCUSDT_5m.csv)" in done.stdout
     assert int(report_of(done.stdout)["crosser"][3]) >= 1, done.stdout

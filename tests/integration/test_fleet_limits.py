@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +25,7 @@ def server() -> Iterator[Discord]:
 
 @pytest.fixture
 def shell(tmp_path: Path, server: Discord) -> Iterator[Shell]:
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path, here=True)
     (tmp_path / "slow.toml").write_text(market(speed=20), encoding="utf-8")
     shell.ok("init")
     for name, tag in (("alpha", "left"), ("beta", "right")):
@@ -68,7 +66,7 @@ def test_a_limit_pauses_all_and_lets_go(shell: Shell, server: Discord) -> None:
     assert paused(shell) == [True, True], "it is not an operator's to lift"
     until(lambda: any("Limit of the fleet broken: daily loss" in title for title in server.titles))
     assert any(entry["verb"] == CAUSE for entry in shell.ok("audit", "--json").json)
-    os.kill(shell.supervisor_pid(), signal.SIGKILL)
+    shell.kill_supervisor()
     shell.ok("up", "--detach")
     until(lambda: paused(shell) == [True, True])
     limit(shell, "")

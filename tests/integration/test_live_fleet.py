@@ -80,7 +80,8 @@ def test_a_live_instance_trades_dies_comes_back_protected_and_is_flattened(
     until(lambda: shell.row("alpha")["pid"] not in {None, killed}, "another process")
     until(lambda: shell.row("alpha")["state"] == "RUNNING", "a recovered instance")
     until(lambda: protected(shell, exchange, "alpha"), "a protected position")
-    until(lambda: shell.ok("trips", "alpha", "--json").json, "a closed position")
+    exchange.ask("price", {"symbol": "BTCUSDT", "factor": 0.98})  # below every stop
+    until(lambda: shell.told("trips", "alpha"), "a closed position")
 
     until(lambda: protected(shell, exchange, "alpha"), "a protected position")
     line = shell.ok("stop", "alpha", "--json").json[0]
@@ -125,7 +126,7 @@ def test_without_a_supervisor_panic_and_flatten_go_to_the_venue(shell: Shell, ex
     shell.ok("start", "--all", "--yes")
     for name in ("alpha", "beta"):
         until(lambda: protected(shell, exchange, name), f"a protected position of {name}")  # noqa: B023
-    os.kill(shell.supervisor_pid(), signal.SIGKILL)
+    shell.kill_supervisor()
     ended = shell("panic", "--yes", "--json")
     assert ended.code == 0, ended
     assert [(line["name"], line["ok"], line["open_positions"]) for line in ended.json] == [

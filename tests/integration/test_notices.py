@@ -29,7 +29,7 @@ def server() -> Iterator[Discord]:
 
 @pytest.fixture
 def shell(tmp_path: Path, server: Discord) -> Iterator[Shell]:
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path, here=True)
     (tmp_path / "slow.toml").write_text(market(speed=20), encoding="utf-8")
     shell.ok("init")
     shell.ok("create", "alpha", "--profile", "slow.toml", "--capital", "500")
@@ -84,7 +84,7 @@ def test_after_a_kill_the_next_supervisor_tells_what_happened(shell: Shell, serv
     until(lambda: has(server, "alpha is RUNNING"))
     server.always = Reply(503)
     until(lambda: shell.row("alpha")["notices"]["waiting"] >= 3)
-    os.kill(shell.supervisor_pid(), signal.SIGKILL)
+    shell.kill_supervisor()
     waiting = {
         notice["key"]
         for line in (shell.home / "run/outbox.jsonl").read_text(encoding="utf-8").split("\n")

@@ -48,7 +48,7 @@ def test_a_count_has_grown_when_it_does_not_come_back(counts: list[int], more: i
 
 def test_a_fleet_that_trades_for_seconds_keeps_its_size(tmp_path: Path) -> None:
     told = tmp_path / "soak.json"
-    command = [sys.executable, "-m", "scripts.soak_run.main", "--hours", "0.004", "--instances", "2"]
+    command = [sys.executable, "-m", "scripts.soak_run.main", "--hours", "0.002", "--instances", "2"]
     done = subprocess.run(
         [*command, "--json", str(told)], cwd=REPOSITORY, capture_output=True, text=True, timeout=110, check=False
     )
@@ -62,7 +62,7 @@ def test_a_fleet_that_trades_for_seconds_keeps_its_size(tmp_path: Path) -> None:
         "goal": 0.0,
         "better": "lower",
         "met": True,
-        "command": "scripts/soak --hours 0.004 --instances 2",
+        "command": "scripts/soak --hours 0.002 --instances 2",
     }
     assert rows["instances that do not run"]["value"] == 0
     assert rows["candles worked on, least of an instance"]["value"] > 500

@@ -73,6 +73,7 @@ def row_of(home: Path, name: str) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.scenarios
 async def test_instances_outlive_a_killed_supervisor_and_are_found_again(home: Path) -> None:
     make_instance(home, "alpha")
     make_instance(home, "beta")
@@ -114,6 +115,7 @@ async def test_an_adopted_instance_that_dies_is_started_anew(home: Path) -> None
         await eventually(lambda: row_of(home, "alpha")["state"] == "RUNNING")
 
 
+@pytest.mark.scenarios
 async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home: Path) -> None:
     make_instance(home, "alpha", {"deaf": True})
     with daemon(home) as process:
@@ -132,6 +134,7 @@ async def test_a_restart_that_a_killed_supervisor_began_is_done_by_the_next(home
         assert not alive(pids(home, "alpha")[0])
 
 
+@pytest.mark.scenarios
 async def test_how_an_instance_ended_while_nobody_watched_counts(home: Path) -> None:
     """Work that is done is done, what an operator must cure is parked, a crash is a failure, a kill is started anew."""
     make_instance(home, "alpha", {"exit": 0, "on_word": True})
@@ -182,6 +185,7 @@ def row_in(home: Path, name: str, state: str) -> dict[str, Any] | None:
     return row if row["state"] == state else None
 
 
+@pytest.mark.scenarios
 async def test_what_was_stopped_by_hand_stays_stopped_when_the_supervisor_is_killed(home: Path) -> None:
     make_instance(home, "alpha")
     with daemon(home) as process:
@@ -197,6 +201,7 @@ async def test_what_was_stopped_by_hand_stays_stopped_when_the_supervisor_is_kil
         assert len(pids(home, "alpha")) == 1
 
 
+@pytest.mark.scenarios
 async def test_the_count_of_failures_survives_a_killed_supervisor(home: Path) -> None:
     make_instance(home, "alpha", {"exit": 70, "silent": True}, restart={"backoff_s": 1.0, "max_s": 1.0, "limit": 3})
     with daemon(home) as process:
@@ -212,6 +217,7 @@ async def test_the_count_of_failures_survives_a_killed_supervisor(home: Path) ->
         assert len(pids(home, "alpha")) == 3
 
 
+@pytest.mark.scenarios
 async def test_a_second_supervisor_is_refused_and_a_stale_socket_is_not_in_the_way(home: Path) -> None:
     lock = HomeLock(home)
     with pytest.raises(AlreadyExists, match="already"):
@@ -271,6 +277,7 @@ async def say_hello(home: Path, hello: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.scenarios
 async def test_impostors_are_turned_away(home: Path) -> None:
     make_instance(home, "alpha")
     make_instance(home, "beta")
@@ -289,6 +296,7 @@ async def test_impostors_are_turned_away(home: Path) -> None:
         assert (await state(call, "beta"))["state"] == "STOPPED"
 
 
+@pytest.mark.scenarios
 async def test_whom_the_kernel_does_not_name_as_holder_is_not_believed(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +356,7 @@ async def test_a_locked_instance_that_says_nothing_is_not_started(home: Path, mo
     assert len(pids(home, "alpha")) == 1
 
 
+@pytest.mark.scenarios
 async def test_no_way_leads_to_two_processes_of_one_instance(home: Path) -> None:
     """One process trades at any time, and it is the same one for as long as nobody ends it."""
     folder = make_instance(home, "alpha", {"lock_after_s": 0.4})
@@ -398,6 +407,7 @@ async def test_no_way_leads_to_two_processes_of_one_instance(home: Path) -> None
         assert not alive(pids(home, "alpha")[0])
 
 
+@pytest.mark.scenarios
 async def test_a_memory_of_another_boot_names_nobody(home: Path) -> None:
     make_instance(home, "alpha")
     mine = {"wanted": True, "state": "RUNNING", "pid": os.getpid(), "start_time": start_time(), "failure_ages_s": []}
@@ -408,6 +418,7 @@ async def test_a_memory_of_another_boot_names_nobody(home: Path) -> None:
         assert row["pid"] == pids(home, "alpha")[0] != os.getpid()
 
 
+@pytest.mark.scenarios
 async def test_a_pid_that_is_another_process_by_now_is_left_alone(home: Path) -> None:
     make_instance(home, "alpha")
     mine = {"wanted": True, "state": "STOPPING", "pid": os.getpid(), "start_time": 1, "failure_ages_s": []}
@@ -426,6 +437,7 @@ async def test_a_torn_journal_is_put_aside(home: Path) -> None:
     assert json.loads((home / "run" / "supervisor.json").read_text())["instances"]["alpha"]["state"] == "STOPPED"
 
 
+@pytest.mark.scenarios
 async def test_a_supervisor_that_hung_blames_nobody(home: Path) -> None:
     make_instance(home, "alpha")
     with daemon(home) as process:

@@ -126,6 +126,7 @@ def test_a_daemon_runs_real_instances_to_their_end(home: Home, vault: OpenVault,
     assert vault.data_key("alpha").hex().encode() not in everything
 
 
+@pytest.mark.scenarios
 def test_real_instances_outlive_a_killed_supervisor(home: Home, vault: OpenVault, detached: Callable[..., int]) -> None:
     instance(home, vault, "alpha", speed=20)
     first = detached()
@@ -152,6 +153,7 @@ def test_what_was_stopped_by_down_is_restored(home: Home, vault: OpenVault, deta
     wait_for(lambda: ask(home, "status")[0]["state"] == "RUNNING")
 
 
+@pytest.mark.scenarios
 def test_a_second_daemon_is_refused(home: Home, vault: OpenVault, detached: Callable[..., int]) -> None:
     detached()
     with pytest.raises(AlreadyExists, match="already"):
@@ -184,7 +186,7 @@ def test_in_the_foreground_it_ends_on_a_signal_and_tells_the_service_manager(
 ) -> None:
     door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     door.bind(str(tmp_path / "notify"))
-    door.settimeout(30)
+    door.settimeout(60)
 
     def told(word: str) -> dict[str, str]:
         while word not in (said := dict(line.split("=", 1) for line in door.recv(4096).decode().splitlines())):
@@ -211,7 +213,7 @@ def test_in_the_foreground_it_ends_on_a_signal_and_tells_the_service_manager(
         process.send_signal(signal.SIGINT)
         told("STOPPING")
         assert process.stdout.readline() == "[]\n"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_word_is_given_once(capfd: pytest.CaptureFixture[str]) -> None:

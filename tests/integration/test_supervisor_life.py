@@ -75,6 +75,7 @@ async def test_the_key_comes_on_a_pipe_and_the_environment_is_clean(
     assert "canary-of-the-environment" not in json.dumps(seen["env"])
 
 
+@pytest.mark.scenarios
 async def test_kill_9_is_backoff_and_then_it_runs_again(home: Path) -> None:
     make_instance(home, "alpha")
     async with supervising(home) as (_, call):
@@ -87,6 +88,7 @@ async def test_kill_9_is_backoff_and_then_it_runs_again(home: Path) -> None:
         assert not alive(pids(home, "alpha")[0])
 
 
+@pytest.mark.scenarios
 async def test_a_crash_loop_is_parked_with_the_reason_and_stays_so(home: Path) -> None:
     make_instance(home, "alpha", {"exit": 70, "after_s": 0.1, "message": "Its invariant broke."})
     async with supervising(home) as (_, call):
@@ -106,6 +108,7 @@ async def until_parked(call: Call) -> dict[str, Any]:
     return await until(call, "alpha", "FATAL")
 
 
+@pytest.mark.scenarios
 @pytest.mark.parametrize("code", [77, 78])
 async def test_what_only_an_operator_can_cure_parks_at_once(home: Path, code: int) -> None:
     make_instance(home, "alpha", {"exit": code, "message": "The profile is wrong; edit it.", "silent": True})
@@ -137,6 +140,7 @@ async def test_a_crash_without_a_word_tells_the_last_line_of_stderr(home: Path) 
         assert "JSONDecodeError" in line["message"]
 
 
+@pytest.mark.scenarios
 async def test_a_hung_loop_is_aborted_and_started_anew(home: Path) -> None:
     make_instance(home, "alpha", {"hang_after_s": 0.3, "times": 1})
     make_instance(home, "beta")
@@ -154,6 +158,7 @@ def started_anew(home: Path, name: str) -> bool:
     return len(pids(home, name)) == 2
 
 
+@pytest.mark.scenarios
 async def test_no_room_for_a_process_is_waited_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_instance(home, "alpha")
     tried: list[int] = []
@@ -182,6 +187,7 @@ class JumpingClock(SystemClock):
         return super().now() + self.jump_ms
 
 
+@pytest.mark.scenarios
 async def test_a_wall_clock_that_jumps_changes_nothing(home: Path) -> None:
     make_instance(home, "alpha")
     make_instance(home, "beta", {"exit": 70, "after_s": 0.2, "times": 1})
@@ -198,6 +204,7 @@ async def test_a_wall_clock_that_jumps_changes_nothing(home: Path) -> None:
         assert (await until(call, "beta", "RUNNING"))["restarts"] == 1
 
 
+@pytest.mark.scenarios
 async def test_sigterm_ignored_is_killed_after_the_time(home: Path) -> None:
     make_instance(home, "alpha", {"deaf": True})
     async with supervising(home) as (_, call):

@@ -117,6 +117,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     place.close()
 
 
+@pytest.mark.scenarios
 def test_without_a_supervisor_an_instance_only_exits_until_it_is_found_again(place: Place, tmp_path: Path) -> None:
     place.add("alpha", *LIVELY)
     candles = write_candles(tmp_path / "candles.csv", 6000)
@@ -145,6 +146,7 @@ def test_without_a_supervisor_an_instance_only_exits_until_it_is_found_again(pla
     assert place.pauses("beta") == place.pauses("gamma") == []
 
 
+@pytest.mark.scenarios
 def test_a_supervisor_that_hangs_is_lost_too_and_blames_nobody(place: Place) -> None:
     place.add("alpha", *LIVELY)
     pid = place.up()
@@ -162,6 +164,7 @@ def test_a_supervisor_that_hangs_is_lost_too_and_blames_nobody(place: Place) -> 
     assert any("lock file was removed" in entry["outcome"] for entry in place.audit())
 
 
+@pytest.mark.scenarios
 def test_what_was_run_by_hand_is_there_when_up_returns_and_stops_when_told(place: Place) -> None:
     place.add("alpha", *LIVELY)
     with place.by_hand("alpha") as process:
@@ -201,7 +204,7 @@ def test_in_the_foreground_the_service_manager_hears_it(place: Place, tmp_path: 
     place.add("alpha", *LIVELY)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
         door.bind(str(tmp_path / "notify"))
-        door.settimeout(30)
+        door.settimeout(60)
         with place.by_hand("alpha", NOTIFY_SOCKET=str(tmp_path / "notify")) as process:
             said = b""
             while b"READY=1" not in said:
@@ -222,6 +225,7 @@ def fill(disk: Path) -> Path:
     return file
 
 
+@pytest.mark.scenarios
 def test_a_full_disk_is_survived_with_exits_only(small_disk: Path) -> None:
     place = Place(small_disk / "home")
     for name in ("alpha", "beta"):

@@ -54,6 +54,7 @@ def sold(stage: Stage, name: str) -> None:
     assert stage.entered(name) == len(stage.events(name, e.PositionClosed)) == 1
 
 
+@pytest.mark.scenarios
 @pytest.mark.timeout(240)
 def test_panic_ends_what_is_busy_hung_and_deaf_and_sells_once(tmp_path: Path) -> None:
     with staged(tmp_path / "fleet") as stage:
@@ -62,14 +63,14 @@ def test_panic_ends_what_is_busy_hung_and_deaf_and_sells_once(tmp_path: Path) ->
         gamma = make_instance(stage.fleet.home, "gamma", "venue.name=synthetic")
         hung = stage.start("beta")
         wait_for(lambda: stage.is_protected("beta"), what="protection")
-        stage.fault("POST order", "delay", when="after", seconds=3.0, count=1)
+        stage.fault("POST order", "delay", when="after", seconds=2.0, count=1)
         busy = stage.start("alpha")
         wait_for(lambda: stage.orders("alpha", side="BUY"), what="an order on its way")
         hung.process.send_signal(signal.SIGSTOP)
         supervisor = stage.fleet.home.run.path / "supervisor.lock"
         supervisor.parent.mkdir(exist_ok=True)
         with holding(supervisor) as dead, holding(gamma.lock) as deaf:
-            lines = panic(stage.fleet.home, lambda _: KEY, "test", patience_s=12.0)
+            lines = panic(stage.fleet.home, lambda _: KEY, "test", patience_s=8.0)
             assert [(line["name"], line["ok"], line["open_positions"]) for line in lines] == [
                 ("alpha", True, 0),
                 ("beta", True, 0),

@@ -97,6 +97,7 @@ def test_a_wrong_key_is_the_operators_and_the_fork_server_goes_on(home: Home, sp
     assert spawner.pid == server
 
 
+@pytest.mark.scenarios
 def test_two_of_one_name_never_run_at_once(home: Home, spawner: ForkServerSpawner) -> None:
     alpha = instance(home, "alpha", candles=5000, speed=5)
     first = start(spawner, "alpha")
@@ -107,6 +108,7 @@ def test_two_of_one_name_never_run_at_once(home: Home, spawner: ForkServerSpawne
     assert end_of(first) == 0
 
 
+@pytest.mark.scenarios
 def test_instances_trade_on_without_their_fork_server(home: Home, spawner: ForkServerSpawner) -> None:
     folders = [instance(home, name, candles=5000, speed=5) for name in ("alpha", "beta")]
     first = start(spawner, "alpha")

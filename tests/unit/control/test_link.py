@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from blockbuster import BlockBuster
 
 from investbot.control.identity import start_time
 from investbot.control.link import MAX_WAITING, InstanceLink
-from investbot.control.messages import InstanceRequest
+from investbot.control.messages import WORD_S, InstanceRequest
 from investbot.control.server import ControlServer
 from investbot.domain.errors import TryAgain
 from tests.unit.control.conftest import TestDesk
@@ -25,7 +26,7 @@ async def serve(request: InstanceRequest) -> Any:
 
 
 async def eventually(check: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not check():  # noqa: ASYNC110 - looks at the other side of a socket
             await asyncio.sleep(0.01)
 
@@ -36,6 +37,20 @@ def is_connected(link: InstanceLink) -> bool:
 
 def link_of(home: Path) -> InstanceLink:
     return InstanceLink(home, "alpha", serve, first_s=0.02, longest_s=0.1)
+
+
+@pytest.mark.parametrize(("word_s", "told"), [(WORD_S, {"name", "pid", "start_time"}), (1.0, {"word_s"})])
+async def test_one_in_a_hurry_says_how_often_it_wants_a_word(
+    home: Path, desk: TestDesk, word_s: float, told: set[str]
+) -> None:
+    """The rest says nothing of it, so that an older supervisor understands."""
+    talking = asyncio.create_task(InstanceLink(home, "alpha", serve, first_s=0.02, word_s=word_s).run())
+    await eventually(lambda: desk.hellos)
+    talking.cancel()
+    await asyncio.gather(talking, return_exceptions=True)
+    said = desk.hellos[0].hello
+    assert told <= said.model_fields_set
+    assert said.word_s == word_s
 
 
 async def test_it_says_hello_and_then_what_it_has_to_say(home: Path, desk: TestDesk) -> None:
@@ -60,7 +75,7 @@ async def test_it_says_hello_and_then_what_it_has_to_say(home: Path, desk: TestD
 
 async def test_it_answers_requests(home: Path, desk: TestDesk) -> None:
     talking = asyncio.create_task(link_of(home).run())
-    connection = await asyncio.wait_for(desk.instance, 5)
+    connection = await asyncio.wait_for(desk.instance, 60)
     await connection.send({"id": 7, "request": {"action": "pause", "by": "me"}})
     await connection.send({"id": 8, "request": {"action": "flatten"}})
     await eventually(lambda: len(desk.lines) == 2)
@@ -74,11 +89,11 @@ async def test_it_dials_again_when_turned_away_or_sent_junk(home: Path, desk: Te
     talking = asyncio.create_task(link_of(home).run())
     refusals: list[dict[str, Any]] = [{"id": None, "ok": False}, {"id": 1, "request": {"action": "dance"}}]
     for number, message in enumerate(refusals, start=1):
-        connection = await asyncio.wait_for(desk.instance, 5)
+        connection = await asyncio.wait_for(desk.instance, 60)
         desk.instance = asyncio.get_running_loop().create_future()
         assert len(desk.hellos) == number
         await connection.send(message)
-    await asyncio.wait_for(desk.instance, 5)
+    await asyncio.wait_for(desk.instance, 60)
     talking.cancel()
     await asyncio.gather(talking, return_exceptions=True)
 

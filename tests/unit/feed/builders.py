@@ -115,7 +115,7 @@ class MarketVenue:
         self.news.set()
 
 
-async def until(check: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(check: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until a callable is true."""
     end = time.monotonic() + seconds
     while not check():

@@ -50,7 +50,7 @@ async def test_it_is_woken_by_a_candle_and_has_it(hall: Hall) -> None:
     await link.open([BTC], woken.set)
     woken.clear()
     hall.market.close_bars()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await woken.wait()
     assert numbers(await link.candles(BTC, NEXT)) == [1000]
     assert link.health() == {"feed": "serves", "feed_calls": "1"}
@@ -64,8 +64,7 @@ async def test_without_a_feed_it_says_so_at_once_and_goes_on_dialling(hall: Hall
     assert await link.candles(BTC, NEXT) is None
     assert link.health()["feed"] == "away"
     await hall.start()
-    await until(lambda: link.up)
-    assert woken.is_set()
+    await until(lambda: link.up and woken.is_set())
     assert numbers(await link.candles(BTC, NEXT - 2 * MINUTE)) == [998, 999]
 
 
@@ -79,8 +78,7 @@ async def test_it_comes_back_to_a_feed_that_was_killed_and_misses_nothing(hall: 
         assert await link.candles(BTC, NEXT) is None
         hall.market.close_bars(2)
         await hall.start()
-        await until(lambda: link.up)
-        assert link.health()["feed_calls"] == str(spell)
+        await until(lambda: link.up and link.health()["feed_calls"] == str(spell))  # noqa: B023 - it is over within the spell
     hall.market.close_bars()
     await until(lambda: hall.feed is not None and hall.feed.state()[0]["next_at"] == NEXT + 7 * MINUTE)
     assert numbers(await link.candles(BTC, NEXT)) == list(range(1000, 1007))
@@ -230,7 +228,7 @@ async def test_what_a_slow_reader_misses_is_asked_for_by_its_number(hall: Hall) 
     (subscriber,) = stream.subscribers
     push, count = subscriber.push, iter(range(10_000))
     subscriber.push = lambda line: next(count) % 3 != 1 and push(line)  # type: ignore[method-assign]
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 60
     while len(got) < 40 and time.monotonic() < until_s:
         hall.market.close_bars()
         await asyncio.sleep(0.005)
@@ -255,12 +253,12 @@ async def test_a_beat_wakes_who_missed_the_last_candle_or_hears_of_trouble(hall:
     hall.market.close_bars()
     await until(lambda: stream.left_out == 1)
     woken.clear()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await woken.wait()
     assert numbers(await link.candles(BTC, NEXT)) == [1000]
     woken.clear()
     hall.market.told_health = {"last_error": "The venue sleeps.", "failures_in_a_row": "1"}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await woken.wait()
     assert link.trouble == "The venue sleeps."
 

@@ -34,7 +34,7 @@ class Talk:
         self.writer.write((body if isinstance(body, str) else json.dumps(body)).encode() + b"\n")
 
     async def next(self) -> dict[str, Any]:
-        line = await asyncio.wait_for(self.reader.readline(), 20)
+        line = await asyncio.wait_for(self.reader.readline(), 60)
         if not line:
             raise ConnectionResetError
         told: dict[str, Any] = json.loads(line)

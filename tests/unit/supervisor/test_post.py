@@ -39,7 +39,7 @@ def told(box: Letterbox) -> list[str]:
     return [notice.text.partition("\n")[0] for batch in box.given for notice in batch if notice.kind is Kind.LIMITS]
 
 
-async def until(done: Callable[[], Any], seconds: float = 20) -> None:
+async def until(done: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not done():  # noqa: ASYNC110 - what is waited for happens in threads
             await asyncio.sleep(0.01)
@@ -194,7 +194,7 @@ async def test_a_message_that_was_in_the_air_at_death_is_sent_again(home: Path, 
         def deliver(self, notices: Sequence[Notice]) -> Delivery:
             delivery = super().deliver(notices)
             arrived.set()
-            hold.wait(20)
+            hold.wait(60)
             return delivery
 
     slow = Slow()
@@ -323,7 +323,7 @@ async def test_a_loop_that_is_gone_is_waited_for_by_nobody() -> None:
     hold = threading.Event()
 
     def slow() -> Delivery:
-        hold.wait(20)
+        hold.wait(60)
         return Delivery(Fate.SENT)
 
     waiting = asyncio.create_task(in_daemon(slow))
@@ -339,12 +339,12 @@ async def test_going_down_waits_for_a_dead_address_no_longer_than_it_says(home: 
 
     class Hanging(Letterbox):
         def deliver(self, notices: Sequence[Notice]) -> Delivery:
-            hold.wait(30)
+            hold.wait(100)
             return LATER
 
     news.way("", Hanging())
     try:
-        async with asyncio.timeout(10), posting(home, news, pace=replace(QUICK, flush_s=0.2)) as post:
+        async with asyncio.timeout(60), posting(home, news, pace=replace(QUICK, flush_s=0.2)) as post:
             news.ledgers["alpha"].append(breach(1))
             post.look("alpha")
             await asyncio.sleep(0.1)
