@@ -7,6 +7,7 @@ new one in the history.
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -27,7 +28,7 @@ from investbot.config.instance import (
 )
 from investbot.config.profile import Profile
 from investbot.config.version_files import FOLDER, Version, file_of, numbers, read_version
-from investbot.config.writer import value
+from investbot.config.writer import toml, value
 from investbot.domain.errors import ConfigError, TryAgain
 from investbot.domain.market import Millis
 
@@ -79,7 +80,10 @@ def change(folder: Path, edit: Edit, at: Millis, by: str, why: str) -> InstanceC
 
 
 def record_edits(folder: Path, at: Millis) -> InstanceConfig:
-    """Read what is in force, made a version first where it was edited by hand; ConfigError."""
+    """Read what is in force, made a version first where it was edited by hand; ConfigError, OSError."""
+    config = load_instance(folder)
+    if version_files.is_as_written((folder / INSTANCE_FILE).read_text(encoding="utf-8-sig")):
+        return config
     with version_files.held(folder) as versions:
         return _recorded(folder, versions, at)
 
@@ -132,9 +136,24 @@ def changes(folder: Path, before: int, after: int) -> list[Change]:
     return [each for each in _differences(old, new) if each.key not in _OWN]
 
 
+def recipe_digest(profile: Profile) -> str:
+    """Hash the recipe, whoever's it is: an instance and a backtest with the same settings have the same."""
+    return _recipe_digest(toml(profile.data()))
+
+
+def stored_recipe_digest(folder: Path, number: int) -> str:
+    """Hash the recipe of a stored version; ConfigError when there is none or it is not what was written."""
+    return _recipe_digest(_intact(folder, number))
+
+
 def diff(before: Profile, after: Profile) -> list[Change]:
     """List the keys in which two configurations differ."""
     return _differences(dict(_flat(before.data())), dict(_flat(after.data())))
+
+
+def _recipe_digest(body: str) -> str:
+    lines = (f"{key} = {text}" for key, text in sorted(_flat(_plain(body))) if not key.startswith("instance."))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _put(folder: Path, versions: Path, config: InstanceConfig, at: Millis, by: str, why: str) -> InstanceConfig:

@@ -86,7 +86,7 @@ def apply(context: typer.Context, name: Name, yes: Yes = False) -> None:
 def history(context: typer.Context, name: Name) -> None:
     """List all versions, who made each and why, and what each changed."""
     from investbot.config.instance import load_instance
-    from investbot.config.versions import changes
+    from investbot.config.versions import changes, stored_recipe_digest
     from investbot.config.versions import history as versions
 
     session: Session = context.obj
@@ -107,6 +107,7 @@ def history(context: typer.Context, name: Name) -> None:
                 "by": each.by,
                 "why": each.why,
                 "sha256": each.digest,
+                "recipe_sha256": stored_recipe_digest(folder, each.number) if each.intact else None,
                 "intact": each.intact,
                 "in_force": each.number == in_force,
                 "changes": told,

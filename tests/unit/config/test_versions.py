@@ -17,7 +17,7 @@ from investbot.config.instance import INSTANCE_FILE, InstanceConfig, load_instan
 from investbot.config.version_files import text_of
 from investbot.config.versions import Change, changes, diff, history, load_version, rollback, save
 from investbot.domain.errors import ConfigError, TryAgain
-from tests.unit.config.builders import NOON, instance, write
+from tests.unit.config.builders import NOON, instance, profile, write
 
 D = Decimal
 
@@ -60,6 +60,17 @@ def test_a_rollback_is_a_new_version_with_the_same_content_and_todays_capital(tm
     assert third.why == "rollback to version 1"
     save(tmp_path, with_capital(back, D(900)), NOON, "a", "capital 900")
     assert rollback(tmp_path, 2, NOON, "b").capital == 900
+
+
+def test_one_recipe_has_one_hash_whoever_s_it_is(tmp_path: Path) -> None:
+    first = save(tmp_path, instance(venue={"ccxt": {"a": 0.0000001}}), NOON, "a", "create")
+    change(tmp_path, "risk.max_open_positions=2")
+    rollback(tmp_path, 1, NOON, "b")
+    told = [versions.stored_recipe_digest(tmp_path, number) for number in (1, 2, 3)]
+    assert told[0] == told[2] != told[1]
+    assert versions.recipe_digest(first) == told[0]
+    assert versions.recipe_digest(profile(venue={"ccxt": {"a": 0.0000001}})) == told[0]
+    assert versions.recipe_digest(with_capital(first, D(9))) == told[0]
 
 
 def test_a_rollback_repairs_a_file_that_was_spoilt(tmp_path: Path) -> None:
