@@ -16,6 +16,7 @@ from investbot.adapters.venues.instruments import SMALLEST_LOT, InstrumentRules
 from investbot.bootstrap.assembly import engine_spec
 from investbot.bootstrap.plugins import make_strategy
 from investbot.config.profile import Profile
+from investbot.config.versions import recipe_digest
 from investbot.control.rows import event_row, told
 from investbot.domain.errors import DataError, UsageError
 from investbot.domain.market import Candle
@@ -40,6 +41,7 @@ def backtest(profile: Profile, data: Sequence[Path], capital: Decimal, folder: P
         "timeframe": profile.market.timeframe.text,
         "from_at": first,
         "to_at": result.engine.state.last_candle_at,
+        "config_sha256": recipe_digest(profile),
         "warnings": [warning for file in files for warning in file.warnings],
     }
     return {
