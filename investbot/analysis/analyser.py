@@ -5,8 +5,9 @@ How to write one: docs/adding-an-analyser.md. `faces.py` proves that a given one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,13 @@ Array = NDArray[np.float64]
 Times = NDArray[np.int64]
 NAN = float("nan")
 
+Shared = TypeVar("Shared")
 Value_co = TypeVar("Value_co", covariant=True)
 Columns_co = TypeVar("Columns_co", covariant=True)
 
 
-class Bars(NamedTuple):
-    """Candles as columns of shape (n,): prices in quote per base, volume in base (float64), times in ms UTC."""
+class _Columns(NamedTuple):
+    """What bars are made of."""
 
     open: Array
     high: Array
@@ -31,6 +33,13 @@ class Bars(NamedTuple):
     volume: Array
     closed_at: Times
     """When each bar closed, which is when it became known; strictly ascending."""
+
+
+class Bars(_Columns):
+    """Candles as columns of shape (n,): prices in quote per base, volume in base (float64), times in ms UTC.
+
+    Nobody writes to the columns of a series that an analyser has read: what was found in them is kept with them.
+    """
 
     @property
     def size(self) -> int:
@@ -47,6 +56,22 @@ class Bars(NamedTuple):
             self.volume[:count],
             self.closed_at[:count],
         )
+
+    def once(self, what: Hashable, work: Callable[[], Shared]) -> Shared:
+        """Give what `work` finds in these columns, worked out once a series however many analysers ask for it.
+
+        `what` says all that the result depends on beside the columns; nobody changes a result that is shared.
+        """
+        known = self._known
+        if what not in known:
+            known[what] = work()
+        found: Shared = known[what]
+        return found
+
+    @cached_property
+    def _known(self) -> dict[Hashable, Any]:
+        """What was found in these columns so far; it goes when they go."""
+        return {}
 
     def each(self) -> Iterator[tuple[Bar, Millis]]:
         """Give every bar and when it closed, oldest first, as a live host sees them."""

@@ -15,7 +15,7 @@ from investbot.analysis.elliott.waves import (
     zigzag_score,
 )
 from investbot.analysis.findings import Side
-from investbot.analysis.structure.swings import Swing, Swings, by_bar
+from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.analysis.structure.zigzag import ZigZag
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
@@ -78,7 +78,7 @@ class Elliott:
         """Give all counts, as they became known."""
         turns = ZigZag(TURNS)
         found: list[Counts] = []
-        for swings in by_bar(Swings(self.width).over(bars), self.width).values():
+        for swings in confirmed(bars, self.width).values():
             found += _counted(turns, swings, self.least)
         return tuple(found)
 

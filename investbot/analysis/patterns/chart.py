@@ -9,7 +9,7 @@ from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr
 from investbot.analysis.patterns.shapes import Outline, Shape, outlines
-from investbot.analysis.structure.swings import Swing, Swings, by_bar
+from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.analysis.structure.zigzag import ZigZag
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
@@ -70,7 +70,7 @@ class ChartPatterns:
     def over(self, bars: Bars) -> tuple[Pattern, ...]:
         """Give all patterns, as they were confirmed."""
         desk, found = _Desk(self.patience), list[Pattern]()
-        swings = by_bar(Swings(self.width).over(bars), self.width)
+        swings = confirmed(bars, self.width)
         atr, ats = Atr(14).over(bars).tolist(), bars.closed_at.tolist()
         for number, close in enumerate(bars.close.tolist()):
             if desk.waiting:

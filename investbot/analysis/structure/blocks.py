@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
-from investbot.analysis.structure.breaks import BreakStream, numbered
+from investbot.analysis.structure.breaks import BreakStream, breaches
 from investbot.analysis.structure.swings import Swings
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
@@ -66,39 +67,47 @@ class OrderBlocks:
 
     def over(self, bars: Bars) -> tuple[Block, ...]:
         """Give all blocks and their changes, as they became known."""
-        book, found = _Book(), list[Block]()
-        breaks = dict(numbered(bars, self.width))
-        before = {Side.HIGH: _last(bars.close < bars.open), Side.LOW: _last(bars.close > bars.open)}
-        used = {Side.HIGH: -1, Side.LOW: -1}
+        demand, supply, found = _Zones(Side.HIGH), _Zones(Side.LOW), list[Block]()
+        made = dict(self._made(bars))
         highs, lows, closes, ats = (column.tolist() for column in (bars.high, bars.low, bars.close, bars.closed_at))
-        for number, (high, low, close) in enumerate(zip(highs, lows, closes, strict=True)):
-            if low <= book.floor or high >= book.ceiling:
-                book.trade(high, low, close, ats[number], found)
-            broken = breaks.get(number)
-            if broken is not None:
-                origin = before[broken.side][number]
-                if origin != used[broken.side] and number - origin <= self.reach:
-                    used[broken.side] = origin
-                    book.make(broken.side, highs[origin], lows[origin], ats[origin], ats[number], found)
+        for number, (high, low) in enumerate(zip(highs, lows, strict=True)):
+            if low <= demand.edge:
+                demand.trade(low, closes[number], ats[number], found)
+            if -high <= supply.edge:
+                supply.trade(-high, -closes[number], ats[number], found)
+            if number in made:
+                side, origin = made[number]
+                zones = demand if side is Side.HIGH else supply
+                zones.make(highs[origin], lows[origin], ats[origin], ats[number], found)
         return tuple(found)
 
+    def _made(self, bars: Bars) -> Iterator[tuple[int, tuple[Side, int]]]:
+        """Give the bar of every break that makes a block, with its side and the bar the block is made of."""
+        numbers, upwards, _ = breaches(bars, self.width)
+        origins = np.where(upwards, _last(bars.close < bars.open)[numbers], _last(bars.close > bars.open)[numbers])
+        used = {True: -1, False: -1}
+        for number, up, origin in zip(numbers.tolist(), upwards.tolist(), origins.tolist(), strict=True):
+            if origin != used[up] and number - origin <= self.reach:
+                used[up] = origin
+                yield number, (Side.HIGH if up else Side.LOW, origin)
 
-def _last(chosen: NDArray[np.bool_]) -> list[int]:
-    """Give the number of the last chosen bar before each bar, -1 where there is none."""
+
+def _last(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Give the number of the last chosen bar before each bar, -1 where there is none; both of shape (n,)."""
     numbers = np.where(chosen, np.arange(len(chosen)), -1)
-    before: list[int] = np.concatenate((np.full(1, -1), np.maximum.accumulate(numbers)[:-1])).tolist()
-    return before[: len(chosen)]
+    before: NDArray[np.int64] = np.concatenate((np.full(1, -1), np.maximum.accumulate(numbers)))[:-1]
+    return before
 
 
 class BlockStream:
     """Blocks as they are made, mitigated and broken."""
 
-    __slots__ = ("_book", "_breaks", "_last", "_number", "_reach")
+    __slots__ = ("_breaks", "_demand", "_last", "_number", "_reach", "_supply")
 
     def __init__(self, width: int, reach: int) -> None:
         """Begin before the first bar."""
         self._breaks = BreakStream(width).update
-        self._book = _Book()
+        self._demand, self._supply = _Zones(Side.HIGH), _Zones(Side.LOW)
         self._reach = reach
         self._number = -1
         self._last: dict[Side, tuple[int, Bar, Millis] | None] = dict.fromkeys(Side)
@@ -106,73 +115,76 @@ class BlockStream:
 
     def update(self, bar: Bar, closed_at: Millis) -> tuple[Block, ...]:
         """Take one closed bar; tell which blocks it changes, then the one it makes."""
-        self._number += 1
-        book, found = self._book, list[Block]()
-        if bar.low <= book.floor or bar.high >= book.ceiling:
-            book.trade(bar.high, bar.low, bar.close, closed_at, found)
+        opened, high, low, close, _ = bar
+        number = self._number = self._number + 1
+        found: list[Block] = []
+        if low <= self._demand.edge:
+            self._demand.trade(low, close, closed_at, found)
+        if -high <= self._supply.edge:
+            self._supply.trade(-high, -close, closed_at, found)
         for broken in self._breaks(bar, closed_at):
             origin = self._last[broken.side]
-            if origin is not None and self._number - origin[0] <= self._reach:
+            if origin is not None and number - origin[0] <= self._reach:
                 self._last[broken.side] = None
-                book.make(broken.side, origin[1].high, origin[1].low, origin[2], closed_at, found)
-        if bar.close < bar.open:
-            self._last[Side.HIGH] = (self._number, bar, closed_at)
-        elif bar.close > bar.open:
-            self._last[Side.LOW] = (self._number, bar, closed_at)
+                zones = self._demand if broken.side is Side.HIGH else self._supply
+                zones.make(origin[1].high, origin[1].low, origin[2], closed_at, found)
+        if close < opened:
+            self._last[Side.HIGH] = (number, bar, closed_at)
+        elif close > opened:
+            self._last[Side.LOW] = (number, bar, closed_at)
         return tuple(found)
 
 
-class _Book:
-    """The blocks that no close has broken."""
+class _Zone:
+    """A block that no close has broken, with prices turned round for supply."""
 
-    __slots__ = ("_demand", "_supply", "ceiling", "floor")
+    __slots__ = ("at", "far", "is_fresh", "near")
 
-    def __init__(self) -> None:
-        self._demand: list[Block] = []
-        self._supply: list[Block] = []
-        self.floor = float("-inf")
-        """A bar whose low stays above it changes no block below the market."""
-        self.ceiling = float("inf")
-
-    def make(self, side: Side, high: float, low: float, at: Millis, closed_at: Millis, found: list[Block]) -> None:
-        """Add a block."""
-        block = Block(side, low, high, Mitigation.FRESH, at, closed_at)
-        blocks = self._demand if side is Side.HIGH else self._supply
-        blocks.append(block)
-        del blocks[:-MOST_OPEN]
-        self._find_edges()
-        found.append(block)
-
-    def trade(self, high: float, low: float, close: float, closed_at: Millis, found: list[Block]) -> None:
-        """Trade a bar into the blocks it reaches."""
-        told = len(found)
-        if low <= self.floor:
-            self._demand = [
-                block if low > block.top else _touched(block, closed_at, found, gone=close < block.bottom)
-                for block in self._demand
-            ]
-        if high >= self.ceiling:
-            self._supply = [
-                block if high < block.bottom else _touched(block, closed_at, found, gone=close > block.top)
-                for block in self._supply
-            ]
-        if len(found) > told:
-            self._demand = [block for block in self._demand if block.state is not Mitigation.BROKEN]
-            self._supply = [block for block in self._supply if block.state is not Mitigation.BROKEN]
-            self._find_edges()
-
-    def _find_edges(self) -> None:
-        """A fresh block changes when it is touched, a mitigated one only when a close may lie beyond it."""
-        fresh = Mitigation.FRESH
-        self.floor = max((b.top if b.state is fresh else b.bottom for b in self._demand), default=float("-inf"))
-        self.ceiling = min((b.bottom if b.state is fresh else b.top for b in self._supply), default=float("inf"))
+    def __init__(self, near: float, far: float, at: Millis) -> None:
+        self.near = near
+        self.far = far
+        self.at = at
+        self.is_fresh = True
 
 
-def _touched(block: Block, closed_at: Millis, found: list[Block], *, gone: bool) -> Block:
-    """Give a block as it is after a bar traded into it, and tell it when that is new."""
-    state = Mitigation.BROKEN if gone else Mitigation.MITIGATED
-    if state is block.state:
-        return block
-    after = Block(block.side, block.bottom, block.top, state, block.at, closed_at)
-    found.append(after)
-    return after
+class _Zones:
+    """The blocks of demand, below the market, or those of supply with prices turned round; the oldest first."""
+
+    __slots__ = ("_side", "_zones", "edge")
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._zones: list[_Zone] = []
+        self.edge = float("-inf")
+        """A bar that stays above it changes nothing: fresh blocks change when touched, others when closed beyond."""
+
+    def make(self, high: float, low: float, at: Millis, closed_at: Millis, found: list[Block]) -> None:
+        """Add a block from `low` to `high`, as the market shows them."""
+        near, far = (high, low) if self._side is Side.HIGH else (-low, -high)
+        self._zones.append(_Zone(near, far, at))
+        if len(self._zones) > MOST_OPEN:
+            del self._zones[0]
+            self.edge = max([zone.near if zone.is_fresh else zone.far for zone in self._zones])
+        elif near > self.edge:
+            self.edge = near
+        found.append(Block(self._side, low, high, Mitigation.FRESH, at, closed_at))
+
+    def trade(self, reached: float, close: float, closed_at: Millis, found: list[Block]) -> None:
+        """Trade a bar into the blocks it reaches: `reached` is its low, or its high turned round."""
+        kept: list[_Zone] = []
+        for zone in self._zones:
+            if reached <= zone.near:
+                if close < zone.far:
+                    found.append(self._told(zone, Mitigation.BROKEN, closed_at))
+                    continue
+                if zone.is_fresh:
+                    zone.is_fresh = False
+                    found.append(self._told(zone, Mitigation.MITIGATED, closed_at))
+            kept.append(zone)
+        self._zones = kept
+        self.edge = max([zone.near if zone.is_fresh else zone.far for zone in kept], default=float("-inf"))
+
+    def _told(self, zone: _Zone, state: Mitigation, closed_at: Millis) -> Block:
+        if self._side is Side.HIGH:
+            return Block(self._side, zone.far, zone.near, state, zone.at, closed_at)
+        return Block(self._side, -zone.near, -zone.far, state, zone.at, closed_at)

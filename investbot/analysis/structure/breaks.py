@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from investbot.analysis.analyser import Array, Bars
 from investbot.analysis.findings import Side
-from investbot.analysis.structure.swings import Swing, Swings, by_bar
+from investbot.analysis.structure.swings import Swing, Swings, turns
 from investbot.domain.market import Bar, Millis
 
 
@@ -54,75 +56,92 @@ class Breaks:
 
     def over(self, bars: Bars) -> tuple[Break, ...]:
         """Give all breaks, as they became known."""
-        return tuple(broken for _, broken in numbered(bars, self.width))
+        numbers, upwards, which = breaches(bars, self.width)
+        swings = Swings(self.width).over(bars)
+        turned = np.diff(upwards, prepend=upwards[:1])
+        kinds = [Kind.CHARACTER if turns else Kind.STRUCTURE for turns in turned.tolist()]
+        broken = [swings[place] for place in which.tolist()]
+        closes, ats = bars.close[numbers].tolist(), bars.closed_at[numbers].tolist()
+        rows = zip(kinds, closes, broken, ats, strict=True)
+        return tuple([Break(kind, swing.side, swing.price, close, swing, at) for kind, close, swing, at in rows])
 
 
-def numbered(bars: Bars, width: int) -> Iterator[tuple[int, Break]]:
-    """Give all breaks by swings of `width`, each with the number of the bar that made it."""
-    swings, edge = by_bar(Swings(width).over(bars), width), Edge()
-    look = swings.get
-    for number, (close, closed_at) in enumerate(zip(bars.close.tolist(), bars.closed_at.tolist(), strict=True)):
-        confirmed = look(number)
-        if confirmed or not edge.floor <= close <= edge.ceiling:
-            broken = edge.step(confirmed or (), close, closed_at)
-            if broken:
-                yield number, broken
+class Breaches(NamedTuple):
+    """Breaks as columns of shape (n,), as they happened: which bar, whether upwards, which of the swings it broke."""
+
+    numbers: NDArray[np.int64]
+    upwards: NDArray[np.bool_]
+    swings: NDArray[np.int64]
 
 
-class Edge:
-    """The two swings that a close may break next, and the trend so far."""
+def breaches(bars: Bars, width: int) -> Breaches:
+    """Give the breaks by swings of `width` as columns, for those who need no more.
 
-    __slots__ = ("_high", "_low", "ceiling", "floor", "trend")
+    No close breaks both sides: one over the last high and under the last low would have been preceded by one that broke
+    either.
+    """
+    return bars.once(("breaches", width), lambda: _breaches(bars, width))
 
-    def __init__(self) -> None:
-        self._high: Swing | None = None
-        self._low: Swing | None = None
-        self.ceiling = float("inf")
-        """Price of the last swing high that no close has passed, in quote per base."""
-        self.floor = float("-inf")
-        self.trend = 0
-        """1 rising, -1 falling, 0 before the first break."""
 
-    def step(self, swings: Sequence[Swing], close: float, closed_at: Millis) -> Break | None:
-        """Take a bar with what it confirmed; tell what its close broke."""
-        for swing in swings:
-            if swing.side is Side.HIGH:
-                self._high, self.ceiling = swing, swing.price
-            else:
-                self._low, self.floor = swing, swing.price
-        if self._high is not None and close > self.ceiling:
-            broken, self._high, self.ceiling = self._high, None, float("inf")
-        elif self._low is not None and close < self.floor:
-            broken, self._low, self.floor = self._low, None, float("-inf")
-        else:
-            return None
-        return self._broken(broken, close, closed_at)
+def _breaches(bars: Bars, width: int) -> Breaches:
+    numbers, are_highs, prices = turns(bars, width)
+    highs, lows = np.flatnonzero(are_highs), np.flatnonzero(~are_highs)
+    up, above = _first_beyond(bars.close, prices[highs], numbers[highs] + width)
+    down, below = _first_beyond(-bars.close, -prices[lows], numbers[lows] + width)
+    at = np.concatenate((up, down))
+    order = np.argsort(at, kind="stable")
+    return Breaches(at[order], order < len(up), np.concatenate((highs[above], lows[below]))[order])
 
-    def _broken(self, swing: Swing, close: float, closed_at: Millis) -> Break:
-        kind = Kind.CHARACTER if self.trend == -swing.side else Kind.STRUCTURE
-        self.trend = int(swing.side)
-        return Break(kind, swing.side, swing.price, close, swing, closed_at)
+
+def _first_beyond(
+    closes: Array, levels: Array, known: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the first close over each level while it is the last one known: the numbers of the bars, and which levels.
+
+    `closes` has shape (n,); level i holds from bar `known[i]` on until the next one is known.
+    """
+    first = int(known[0]) if len(known) else len(closes)
+    holding = np.repeat(np.arange(len(levels)), np.diff(known, append=len(closes)))
+    over = np.flatnonzero(closes[first:] > levels[holding])
+    broken = holding[over]
+    firsts = np.flatnonzero(np.diff(broken, prepend=-1))
+    return over[firsts] + first, broken[firsts]
 
 
 class BreakStream:
-    """Breaks as they happen."""
+    """Breaks as they happen, and the trend they leave."""
 
-    __slots__ = ("_edge", "_swings")
+    __slots__ = ("_ceiling", "_floor", "_high", "_low", "_swings", "trend")
 
     def __init__(self, width: int) -> None:
         """Begin before the first bar."""
         self._swings = Swings(width).stream().update
-        self._edge = Edge()
-
-    @property
-    def trend(self) -> int:
-        """The trend after the last bar: 1 rising, -1 falling, 0 before the first break."""
-        return self._edge.trend
+        self._high: Swing | None = None
+        self._low: Swing | None = None
+        self._ceiling = float("inf")
+        """Price of the last swing high that no close has passed, in quote per base."""
+        self._floor = float("-inf")
+        self.trend = 0
+        """1 rising, -1 falling, 0 before the first break."""
 
     def update(self, bar: Bar, closed_at: Millis) -> tuple[Break, ...]:
         """Take one closed bar; tell what it broke, at most one side."""
-        broken = self._edge.step(self._swings(bar, closed_at), bar.close, closed_at)
-        return (broken,) if broken else ()
+        for swing in self._swings(bar, closed_at):
+            if swing.side is Side.HIGH:
+                self._high, self._ceiling = swing, swing.price
+            else:
+                self._low, self._floor = swing, swing.price
+        close = bar.close
+        if self._high is not None and close > self._ceiling:
+            broken, self._high, self._ceiling = self._high, None, float("inf")
+        elif self._low is not None and close < self._floor:
+            broken, self._low, self._floor = self._low, None, float("-inf")
+        else:
+            return ()
+        side = broken.side
+        kind = Kind.CHARACTER if self.trend == -side else Kind.STRUCTURE
+        self.trend = int(side)
+        return (Break(kind, side, broken.price, close, broken, closed_at),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +165,9 @@ class Trend:
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,), NaN until a break could be."""
-        turns = np.zeros(bars.size, dtype=np.int64)
-        sides = [0.0]
-        for number, broken in numbered(bars, self.width):
-            turns[number] = 1
-            sides.append(float(broken.side))
-        trend = np.array(sides)[np.cumsum(turns)]
+        numbers, upwards, _ = breaches(bars, self.width)
+        trends = np.concatenate((np.zeros(1), np.where(upwards, 1.0, -1.0)))
+        trend: Array = np.repeat(trends, np.diff(numbers, prepend=0, append=bars.size))
         trend[: self.lookback] = np.nan
         return trend
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,6 +21,8 @@ SWEEPS = 0.25
 """ATR by which a wick has to go beyond the range to sweep it."""
 PATIENCE = 200
 """Bars without a change after which nothing is known any more."""
+SURELY_HELD = 0.3
+"""Part of a leg that may be given back without a closer look: well under what makes a retracement."""
 
 
 class Flow(IntEnum):
@@ -84,28 +85,43 @@ class OrderFlow:
 
     def over(self, bars: Bars) -> tuple[FlowChange, ...]:
         """Give all steps, as they became known."""
-        return tuple(change for _, change in _numbered(bars, self))
+        return tuple([change for _, change in _numbered(bars, self)])
 
 
-def _numbered(bars: Bars, flow: OrderFlow) -> Iterator[tuple[int, FlowChange]]:
+def _numbered(bars: Bars, flow: OrderFlow) -> list[tuple[int, FlowChange]]:
     """Give all steps, each with the number of the bar that made it."""
-    step = _Cycle(flow.calm).step
-    atr = Atr(14).over(bars).tolist()
-    upper, _, lower = (line.tolist() for line in Donchian(flow.window).over(bars))
-    for number, (bar, closed_at) in enumerate(bars.each()):
-        change = step(bar, closed_at, atr[number], upper[number], lower[number])
+    return bars.once(flow, lambda: _steps(bars, flow))
+
+
+def _steps(bars: Bars, flow: OrderFlow) -> list[tuple[int, FlowChange]]:
+    cycle, found = _Cycle(flow.calm), list[tuple[int, FlowChange]]()
+    atrs = Atr(14).over(bars)
+    uppers, _, lowers = Donchian(flow.window).over(bars)
+    resting = (uppers - lowers <= flow.calm * atrs) & (uppers > lowers)
+    opened, high, low, close, _ = (column.tolist() for column in bars[:5])
+    atr, upper, lower, ats = atrs.tolist(), uppers.tolist(), lowers.tolist(), bars.closed_at.tolist()
+    floor, ceiling, until, listens = cycle.fence
+    for number, (top, bottom, rests) in enumerate(zip(high, low, resting.tolist(), strict=True)):
+        if floor < bottom and top < ceiling and number < until and not (rests and listens):
+            continue
+        bar = Bar(opened[number], top, bottom, close[number], 0.0)
+        change = cycle.step(number, bar, ats[number], atr[number], upper[number], lower[number])
+        floor, ceiling, until, listens = cycle.fence
         if change is not None:
-            yield number, change
+            found.append((number, change))
+    return found
 
 
 class FlowStream:
     """The state machine; what it remembers is worked out again from the same bars after a restart."""
 
-    __slots__ = ("_atr", "_channel", "_cycle")
+    __slots__ = ("_atr", "_calm", "_channel", "_cycle", "_number")
 
     def __init__(self, window: int, calm: float) -> None:
         """Begin before the first bar."""
         self._cycle = _Cycle(calm)
+        self._calm = calm
+        self._number = -1
         self._atr = Atr(14).stream().update
         self._channel = Donchian(window).stream().update
 
@@ -118,14 +134,21 @@ class FlowStream:
         """Take one closed bar; tell the step it makes, if any."""
         atr = self._atr(bar, closed_at)
         upper, _, lower = self._channel(bar, closed_at)
-        change = self._cycle.step(bar, closed_at, atr, upper, lower)
+        cycle, number = self._cycle, self._number + 1
+        self._number = number
+        floor, ceiling, until, listens = cycle.fence
+        if floor < bar.low and bar.high < ceiling and number < until:
+            rests = upper - lower <= self._calm * atr and upper > lower
+            if not (rests and listens):
+                return ()
+        change = cycle.step(number, bar, closed_at, atr, upper, lower)
         return (change,) if change else ()
 
 
 class _Cycle:
     """The steps themselves."""
 
-    __slots__ = ("_calm", "_extreme", "_high", "_low", "_origin", "_quiet", "_side", "state")
+    __slots__ = ("_calm", "_extreme", "_high", "_low", "_origin", "_side", "_until", "fence", "state")
 
     def __init__(self, calm: float) -> None:
         self._calm = calm
@@ -135,9 +158,15 @@ class _Cycle:
         """The range of the rest."""
         self._origin = self._extreme = float("nan")
         """Where the leg began, and how far it went."""
-        self._quiet = 0
+        self._until = float("inf")
+        self.fence = self._free()
+        """A bar strictly between the first two prices and before bar number `until` changes nothing, nor has the cycle
+        to hear of it, unless it rests and the cycle listens for a rest.
+        """
 
-    def step(self, bar: Bar, closed_at: Millis, atr: float, upper: float, lower: float) -> FlowChange | None:
+    def step(
+        self, number: int, bar: Bar, closed_at: Millis, atr: float, upper: float, lower: float
+    ) -> FlowChange | None:
         """Take a bar with its ATR and the channel of the window; tell the step it makes."""
         rests = upper - lower <= self._calm * atr and upper > lower
         before = self.state
@@ -147,13 +176,23 @@ class _Cycle:
             reason = self._in_leg(bar, upper, lower, rests=rests)
         else:
             reason = self._in_range(bar, atr, rests=rests)
-        self._quiet += 1
-        if not reason and before is not Flow.UNKNOWN and self._quiet >= PATIENCE:
+        if not reason and number >= self._until:
             reason = self._to(Flow.UNKNOWN, None, f"nothing changed for {PATIENCE} bars")
-        if not reason:
-            return None
-        self._quiet = 0
-        return FlowChange(before, self.state, self._side, reason, closed_at)
+        if reason:
+            self._until = float("inf") if self.state is Flow.UNKNOWN else number + PATIENCE
+        self.fence = self._free()
+        return FlowChange(before, self.state, self._side, reason, closed_at) if reason else None
+
+    def _free(self) -> tuple[float, float, float, bool]:
+        """Tell what bars may do without a closer look: stay over a price and under one, until when, not even rest."""
+        state, origin, extreme = self.state, self._origin, self._extreme
+        if state is Flow.UNKNOWN:
+            return float("-inf"), float("inf"), self._until, True
+        if state is Flow.EXPANSION:
+            origin = extreme - SURELY_HELD * (extreme - origin)
+        elif state is not Flow.RETRACEMENT:
+            return self._low, self._high, self._until, False
+        return min(origin, extreme), max(origin, extreme), self._until, True
 
     def _to(self, state: Flow, side: Side | None, reason: str) -> str:
         self.state = state
@@ -225,12 +264,11 @@ class FlowState:
 
     def over(self, bars: Bars) -> Array:
         """Give the whole column, shape (n,)."""
-        steps = np.zeros(bars.size, dtype=np.int64)
-        codes = [0.0]
-        for number, change in _numbered(bars, OrderFlow(self.window, self.calm)):
-            steps[number] = 1
-            codes.append(float(change.after))
-        return np.array(codes)[np.cumsum(steps)]
+        steps = _numbered(bars, OrderFlow(self.window, self.calm))
+        numbers = np.array([number for number, _ in steps], dtype=np.int64)
+        codes = np.array([0.0, *(float(change.after) for _, change in steps)])
+        states: Array = np.repeat(codes, np.diff(numbers, prepend=0, append=bars.size))
+        return states
 
 
 class FlowStateStream:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 import numpy as np
 
@@ -70,33 +70,24 @@ class FairValueGaps:
         opens = np.zeros(bars.size, dtype=np.bool_)
         opens[2:] = ((risen > 0.0) & (risen >= least)) | ((fallen > 0.0) & (fallen >= least))
         highs, lows, ats = bars.high.tolist(), bars.low.tolist(), bars.closed_at.tolist()
-        book = _Book()
-        found: list[Gap] = []
+        below, above, found = _Book(Side.HIGH), _Book(Side.LOW), list[Gap]()
         for number, (high, low, is_open) in enumerate(zip(highs, lows, opens.tolist(), strict=True)):
-            if low < book.floor or high > book.ceiling:
-                book.fill(high, low, ats[number], found)
+            if low < below.edge:
+                below.fill(low, ats[number], found)
+            if -high < above.edge:
+                above.fill(-high, ats[number], found)
             if is_open:
-                book.open(highs[number - 2], lows[number - 2], high, low, ats[number], found)
+                if low > highs[number - 2]:
+                    below.open(highs[number - 2], low, ats[number], found)
+                else:
+                    above.open(high, lows[number - 2], ats[number], found)
         return tuple(found)
-
-
-class _Open:
-    """A gap that is not filled yet."""
-
-    __slots__ = ("at", "bottom", "middle", "stage", "top")
-
-    def __init__(self, bottom: float, top: float, at: Millis) -> None:
-        self.bottom = bottom
-        self.top = top
-        self.middle = (bottom + top) / 2
-        self.at = at
-        self.stage = Fill.OPEN
 
 
 class GapStream:
     """Gaps as they open and fill."""
 
-    __slots__ = ("_atr", "_before", "_book", "_least", "_two_before")
+    __slots__ = ("_above", "_atr", "_before", "_below", "_least", "_two_before")
 
     def __init__(self, least_atr: float) -> None:
         """Begin before the first bar."""
@@ -104,87 +95,77 @@ class GapStream:
         self._atr = Atr(14).stream().update
         self._before: Bar | None = None
         self._two_before: Bar | None = None
-        self._book = _Book()
+        self._below, self._above = _Book(Side.HIGH), _Book(Side.LOW)
 
     def update(self, bar: Bar, closed_at: Millis) -> tuple[Gap, ...]:
         """Take one closed bar; tell the gaps it fills further, then the one it opens."""
         least = self._least * self._atr(bar, closed_at)  # NaN before the ATR is warm: no comparison holds
-        book, high, low = self._book, bar.high, bar.low
+        _, high, low, _, _ = bar
         found: list[Gap] = []
-        if low < book.floor or high > book.ceiling:
-            book.fill(high, low, closed_at, found)
+        if low < self._below.edge:
+            self._below.fill(low, closed_at, found)
+        if -high < self._above.edge:
+            self._above.fill(-high, closed_at, found)
         first, self._two_before, self._before = self._two_before, self._before, bar
-        if first is not None and (0.0 < low - first.high >= least or 0.0 < first.low - high >= least):
-            book.open(first.high, first.low, high, low, closed_at, found)
+        if first is not None:
+            if 0.0 < low - first.high >= least:
+                self._below.open(first.high, low, closed_at, found)
+            elif 0.0 < first.low - high >= least:
+                self._above.open(high, first.low, closed_at, found)
         return tuple(found)
 
 
+class _Open:
+    """A gap that is not filled yet; prices are turned round above the market."""
+
+    __slots__ = ("at", "far", "middle", "near", "stage")
+
+    def __init__(self, near: float, far: float, at: Millis) -> None:
+        self.near = near
+        self.far = far
+        self.middle = (near + far) / 2
+        self.at = at
+        self.stage = Fill.OPEN
+
+
 class _Book:
-    """The gaps that are not filled yet, below the market and above it, the nearest last."""
+    """The gaps below the market that are not filled yet, or above it with prices turned round; the nearest last."""
 
-    __slots__ = ("_above", "_below", "ceiling", "floor")
+    __slots__ = ("_gaps", "_side", "edge")
 
-    def __init__(self) -> None:
-        self._below: list[_Open] = []
-        self._above: list[_Open] = []
-        self.floor = float("-inf")
-        """Where the nearest gap below the market begins; a bar that stays above it fills nothing."""
-        self.ceiling = float("inf")
+    def __init__(self, side: Side) -> None:
+        self._gaps: list[_Open] = []
+        self._side = side
+        self.edge = float("-inf")
+        """Where the nearest gap begins; a bar that stays above it fills nothing."""
 
-    def open(
-        self, first_high: float, first_low: float, high: float, low: float, closed_at: Millis, found: list[Gap]
-    ) -> None:
-        """Add the gap between the first bar and the third."""
-        if low > first_high:
-            _keep(self._below, _Open(first_high, low, closed_at), _top)
-            self.floor = self._below[-1].top
-            found.append(Gap(Side.HIGH, first_high, low, Fill.OPEN, closed_at, closed_at))
-        else:
-            _keep(self._above, _Open(high, first_low, closed_at), _bottom)
-            self.ceiling = self._above[-1].bottom
-            found.append(Gap(Side.LOW, high, first_low, Fill.OPEN, closed_at, closed_at))
+    def open(self, bottom: float, top: float, closed_at: Millis, found: list[Gap]) -> None:
+        """Add the gap from `bottom` to `top`, as the market shows them."""
+        near, far = (top, bottom) if self._side is Side.HIGH else (-bottom, -top)
+        gaps = self._gaps
+        insort(gaps, _Open(near, far, closed_at), key=_near)
+        if len(gaps) > MOST_OPEN:
+            gaps.remove(min(gaps, key=_at))
+        self.edge = gaps[-1].near
+        found.append(Gap(self._side, bottom, top, Fill.OPEN, closed_at, closed_at))
 
-    def fill(self, high: float, low: float, closed_at: Millis, found: list[Gap]) -> None:
-        """Trade a bar's range into the gaps it reaches."""
-        if low < self.floor:
-            gaps = self._below
-            for place in range(len(gaps) - 1, -1, -1):
-                gap = gaps[place]
-                if low >= gap.top:
-                    break
-                stage = Fill.FILLED if low <= gap.bottom else Fill.HALF if low <= gap.middle else Fill.TOUCHED
-                if _filled(gap, stage, Side.HIGH, closed_at, found):
-                    del gaps[place]
-            self.floor = gaps[-1].top if gaps else float("-inf")
-        if high > self.ceiling:
-            gaps = self._above
-            for place in range(len(gaps) - 1, -1, -1):
-                gap = gaps[place]
-                if high <= gap.bottom:
-                    break
-                stage = Fill.FILLED if high >= gap.top else Fill.HALF if high >= gap.middle else Fill.TOUCHED
-                if _filled(gap, stage, Side.LOW, closed_at, found):
-                    del gaps[place]
-            self.ceiling = gaps[-1].bottom if gaps else float("inf")
+    def fill(self, reached: float, closed_at: Millis, found: list[Gap]) -> None:
+        """Trade a bar into the gaps it reaches: `reached` is its low, or its high turned round."""
+        gaps, place = self._gaps, len(self._gaps)
+        while place:
+            place -= 1
+            gap = gaps[place]
+            if reached >= gap.near:
+                break
+            stage = Fill.FILLED if reached <= gap.far else Fill.HALF if reached <= gap.middle else Fill.TOUCHED
+            if stage is Fill.FILLED:
+                del gaps[place]
+            elif stage is gap.stage or gap.stage is Fill.HALF:
+                continue
+            gap.stage = stage
+            bottom, top = (gap.far, gap.near) if self._side is Side.HIGH else (-gap.near, -gap.far)
+            found.append(Gap(self._side, bottom, top, stage, gap.at, closed_at))
+        self.edge = gaps[-1].near if gaps else float("-inf")
 
 
-def _top(gap: _Open) -> float:
-    return gap.top
-
-
-def _bottom(gap: _Open) -> float:
-    return -gap.bottom
-
-
-def _keep(gaps: list[_Open], gap: _Open, place: Callable[[_Open], float]) -> None:
-    insort(gaps, gap, key=place)
-    if len(gaps) > MOST_OPEN:
-        gaps.remove(min(gaps, key=lambda each: each.at))
-
-
-def _filled(gap: _Open, stage: Fill, side: Side, closed_at: Millis, found: list[Gap]) -> bool:
-    """Tell a stage that is new; whether the gap is done."""
-    if stage is Fill.FILLED or gap.stage is Fill.OPEN or (stage is Fill.HALF and gap.stage is Fill.TOUCHED):
-        gap.stage = stage
-        found.append(Gap(side, gap.bottom, gap.top, stage, gap.at, closed_at))
-    return stage is Fill.FILLED
+_near, _at = attrgetter("near"), attrgetter("at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -62,14 +63,15 @@ class RoundPrices:
 
     def over(self, bars: Bars) -> tuple[Array, ...]:
         """Give one column a line, each of shape (n,)."""
-        pair = (float("nan"), float("nan"))
-        pairs = []
-        for close in bars.close.tolist():
-            if not pair[0] <= close < pair[1]:
-                pair = round_prices(close)
-            pairs.append(pair)
-        table = np.array(pairs, dtype=np.float64).reshape(bars.size, 2)
-        return tuple(np.ascontiguousarray(table[:, index]) for index in range(2))
+        below = above = float("nan")
+        firsts, steps = [], [(below, above)]
+        for number, close in enumerate(bars.close.tolist()):
+            if not below <= close < above:
+                below, above = round_prices(close)
+                firsts.append(number)
+                steps.append((below, above))
+        lengths = [after - before for before, after in pairwise([0, *firsts, bars.size])]
+        return tuple(np.repeat(np.array(line), lengths) for line in zip(*steps, strict=True))
 
 
 class RoundPriceStream:
@@ -157,10 +159,13 @@ class _Period:
         self._now_high = self._now_low = float("nan")
 
     def take(self, bar: Bar, closed_at: Millis) -> None:
+        _, high, low, _, _ = bar
         if closed_at > self._ends:
             self.high, self.low = self._now_high, self._now_low
-            self._now_high, self._now_low = bar.high, bar.low
+            self._now_high, self._now_low = high, low
             self._ends = closed_at + (self._offset - closed_at) % self._length
             return
-        self._now_high = max(self._now_high, bar.high)
-        self._now_low = min(self._now_low, bar.low)
+        if high > self._now_high:  # noqa: PLR1730 - every bar passes here, and a call takes longer
+            self._now_high = high
+        if low < self._now_low:  # noqa: PLR1730 - the same
+            self._now_low = low

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
+
+import numpy as np
 
 from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr
 from investbot.analysis.structure.levels import PreviousExtremes
 from investbot.analysis.structure.sessions import Sessions, SessionSummary
-from investbot.analysis.structure.swings import Swing, Swings, by_bar
+from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
 
@@ -77,23 +80,24 @@ class Liquidity:
 
     def over(self, bars: Bars) -> tuple[Pool, ...]:
         """Give all pools and their ends, as they became known."""
-        tide = _Tide(self.memory)
-        highs, lows = tide.highs, tide.lows
-        swings = by_bar(Swings(self.width).over(bars), self.width)
-        levels = tuple(zip(*(line.tolist() for line in PreviousExtremes().over(bars)), strict=True))
+        tide, swings = _Tide(self.memory), confirmed(bars, self.width)
+        levels = PreviousExtremes().over(bars)
+        turned = np.zeros(bars.size, dtype=np.bool_)
+        turned[1:] = np.any([(line[1:] != line[:-1]) & ~np.isnan(line[1:]) for line in levels], axis=0)
         ended: dict[Millis, list[SessionSummary]] = {}
         for summary in Sessions(STEP).over(bars):
             ended.setdefault(summary.known_at, []).append(summary)
-        within = (self.tolerance * Atr(14).over(bars)).tolist()
-        for number, (bar, closed_at) in enumerate(bars.each()):
-            if bar.high > highs.nearest or -bar.low > lows.nearest:
-                tide.take(bar, within[number], closed_at)
+        within, ats = (self.tolerance * Atr(14).over(bars)).tolist(), bars.closed_at.tolist()
+        highs, lows, closes = bars.high.tolist(), bars.low.tolist(), bars.close.tolist()
+        for number, (high, low, turns) in enumerate(zip(highs, lows, turned.tolist(), strict=True)):
+            if high > tide.highs.nearest or -low > tide.lows.nearest:
+                tide.take(high, low, closes[number], within[number], ats[number])
             if number in swings:
-                tide.join(swings[number], within[number], closed_at)
-            if closed_at in ended:
-                tide.sessions(ended[closed_at], bar, closed_at)
-            if levels[number] is not tide.levels and levels[number] != tide.levels:
-                tide.extremes(levels[number], bar, closed_at)
+                tide.join(swings[number], within[number], ats[number])
+            if ats[number] in ended:
+                tide.sessions(ended[ats[number]], high, low, ats[number])
+            if turns:
+                tide.extremes(tuple(line.item(number) for line in levels), high, low, ats[number])
         return tuple(tide.found)
 
 
@@ -113,18 +117,19 @@ class LiquidityStream:
 
     def update(self, bar: Bar, closed_at: Millis) -> tuple[Pool, ...]:
         """Take one closed bar; tell the pools it takes, then those it makes known."""
+        _, high, low, close, _ = bar
         within, tide = self._tolerance * self._atr(bar, closed_at), self._tide
-        if bar.high > tide.highs.nearest or -bar.low > tide.lows.nearest:
-            tide.take(bar, within, closed_at)
+        if high > tide.highs.nearest or -low > tide.lows.nearest:
+            tide.take(high, low, close, within, closed_at)
         swings = self._swings(bar, closed_at)
         if swings:
             tide.join(swings, within, closed_at)
         ended = self._sessions(bar, closed_at)
         if ended:
-            tide.sessions(ended, bar, closed_at)
+            tide.sessions(ended, high, low, closed_at)
         levels = self._days(bar, closed_at)
         if levels != tide.levels:
-            tide.extremes(levels, bar, closed_at)
+            tide.extremes(levels, high, low, closed_at)
         if not tide.found:
             return ()
         found = tuple(tide.found)
@@ -143,100 +148,120 @@ class _Tide:
         self.levels: tuple[float, ...] = (float("nan"),) * 4
         self.found: list[Pool] = []
 
-    def take(self, bar: Bar, within: float, closed_at: Millis) -> None:
+    def take(self, high: float, low: float, close: float, within: float, closed_at: Millis) -> None:
         """End what the bar went beyond."""
-        if bar.high > self.highs.nearest:
-            self.highs.take(bar.high, bar.close, within, closed_at, self.found)
-        if -bar.low > self.lows.nearest:
-            self.lows.take(bar.low, bar.close, within, closed_at, self.found)
+        if high > self.highs.nearest:
+            self.highs.take(high, close, within, closed_at, self.found)
+        if -low > self.lows.nearest:
+            self.lows.take(-low, -close, within, closed_at, self.found)
 
     def join(self, swings: Iterable[Swing], within: float, closed_at: Millis) -> None:
         """Add new swings."""
         for swing in swings:
             (self.highs if swing.side is Side.HIGH else self.lows).swing(swing, within, closed_at, self.found)
 
-    def sessions(self, ended: Iterable[SessionSummary], bar: Bar, closed_at: Millis) -> None:
+    def sessions(self, ended: Iterable[SessionSummary], high: float, low: float, closed_at: Millis) -> None:
         """Add the extremes of sessions; the bar that tells of an end may lie after it, and beyond them."""
         for each in ended:
-            self.highs.add(str(each.session), each.high, each.ends_at, closed_at, bar.high, self.found)
-            self.lows.add(str(each.session), each.low, each.ends_at, closed_at, bar.low, self.found)
+            self.highs.add(str(each.session), each.high, each.ends_at, closed_at, high, self.found)
+            self.lows.add(str(each.session), each.low, each.ends_at, closed_at, low, self.found)
 
-    def extremes(self, levels: tuple[float, ...], bar: Bar, closed_at: Millis) -> None:
+    def extremes(self, levels: tuple[float, ...], high: float, low: float, closed_at: Millis) -> None:
         """Add the extremes of a day or week that ended just before this bar."""
         for place, source in ((0, "day"), (2, "week")):
             if levels[place : place + 2] != self.levels[place : place + 2]:
-                self.highs.add(source, levels[place], closed_at, closed_at, bar.high, self.found)
-                self.lows.add(source, levels[place + 1], closed_at, closed_at, bar.low, self.found)
+                self.highs.add(source, levels[place], closed_at, closed_at, high, self.found)
+                self.lows.add(source, levels[place + 1], closed_at, closed_at, low, self.found)
         self.levels = levels
 
 
-class _Side:
-    """The pools over the market, or under it with prices turned round."""
+class _Rest:
+    """A pool that rests: its level (turned round under the market), what made it, its touches, the latest of them."""
 
-    __slots__ = ("_loose", "_memory", "_pools", "_side", "nearest")
+    __slots__ = ("at", "level", "source", "touches")
+
+    def __init__(self, level: float, source: str, touches: int, at: Millis) -> None:
+        self.level = level
+        self.source = source
+        self.touches = touches
+        self.at = at
+
+
+class _Side:
+    """The pools over the market, or those under it; inside, all prices under it are turned round."""
+
+    __slots__ = ("_equal", "_loose", "_memory", "_pools", "_side", "nearest")
 
     def __init__(self, side: Side, memory: int) -> None:
         self._side = side
         self._memory = memory
-        self._pools: list[Pool] = []
-        self._loose: list[Swing] = []
-        """Swings that no bar has passed since they happened, but for the tolerance, and that are in no pool."""
+        self._pools: list[_Rest] = []
+        self._equal: list[_Rest] = []
+        """Those of them that equal swings made, in the same order."""
+        self._loose: list[float] = []
+        """Prices of swings in no pool that no bar has passed since they happened, but for the tolerance."""
         self.nearest = float("inf")
-        """The nearest level of any pool or loose swing, times the side."""
+        """The nearest level of any pool or loose swing, turned round under the market."""
 
-    def take(self, extreme: float, close: float, within: float, closed_at: Millis, found: list[Pool]) -> None:
+    def take(self, reached: float, close: float, within: float, closed_at: Millis, found: list[Pool]) -> None:
         """End the pools that the bar went beyond, and forget the swings it passed by more than `within`."""
-        side = self._side
-        self._loose = [swing for swing in self._loose if (extreme - swing.price) * side <= within]
-        kept = []
-        for pool in self._pools:
-            if (extreme - pool.level) * side > 0.0:
-                state = State.TAKEN if (close - pool.level) * side > 0.0 else State.SWEPT
-                found.append(
-                    Pool(side, pool.source, pool.level, pool.touches, state, extreme, pool.at, closed_at),
-                )
-            else:
-                kept.append(pool)
-        self._pools = kept
+        self._loose = [price for price in self._loose if reached - price <= within]
+        gone = [pool for pool in self._pools if reached > pool.level]
+        if gone:
+            self._pools = [pool for pool in self._pools if not reached > pool.level]
+            self._equal = [pool for pool in self._equal if not reached > pool.level]
+        for pool in gone:
+            state = State.TAKEN if close > pool.level else State.SWEPT
+            found.append(self._told(pool, state, reached * self._side, closed_at))
         self._find_nearest()
 
     def swing(self, swing: Swing, within: float, closed_at: Millis, found: list[Pool]) -> None:
         """Join a new swing with what lies within `within` of it, or remember it."""
-        side = self._side
-        for place, pool in enumerate(self._pools):
-            if pool.source == "equal" and abs(pool.level - swing.price) <= within:
-                level = max(pool.level * side, swing.price * side) * side
-                joined = Pool(side, "equal", level, pool.touches + 1, State.RESTING, float("nan"), swing.at, closed_at)
-                self._pools[place] = joined
-                found.append(joined)
+        price = swing.price * self._side
+        for pool in self._equal:
+            if abs(pool.level - price) <= within:
+                pool.level, pool.touches, pool.at = max(pool.level, price), pool.touches + 1, swing.at
+                found.append(self._told(pool, State.RESTING, float("nan"), closed_at))
                 self._find_nearest()
                 return
         for place, other in enumerate(self._loose):
-            if abs(other.price - swing.price) <= within:
+            if abs(other - price) <= within:
                 del self._loose[place]
-                level = max(other.price * side, swing.price * side) * side
-                self._keep(Pool(side, "equal", level, 2, State.RESTING, float("nan"), swing.at, closed_at), found)
+                pool = _Rest(max(other, price), _EQUAL, 2, swing.at)
+                self._equal.append(pool)
+                self._keep(pool, closed_at, found)
                 return
-        self._loose.append(swing)
-        del self._loose[: -self._memory]
-        self._find_nearest()
+        self._loose.append(price)
+        if len(self._loose) > self._memory:
+            del self._loose[0]
+            self._find_nearest()
+        elif price < self.nearest:
+            self.nearest = price
 
     def add(self, source: str, level: float, at: Millis, closed_at: Millis, reached: float, found: list[Pool]) -> None:
         """Add a pool that a period left, unless the last bar went beyond it or one is there already."""
-        if level != level or (reached - level) * self._side > 0.0:  # noqa: PLR0124 - NaN is not itself
+        price = level * self._side
+        if price != price or reached * self._side > price:  # noqa: PLR0124 - NaN is not itself
             return
-        if any(pool.level == level for pool in self._pools):
-            return
-        self._keep(Pool(self._side, source, level, 1, State.RESTING, float("nan"), at, closed_at), found)
+        if all(pool.level != price for pool in self._pools):
+            self._keep(_Rest(price, source, 1, at), closed_at, found)
 
-    def _keep(self, pool: Pool, found: list[Pool]) -> None:
+    def _keep(self, pool: _Rest, closed_at: Millis, found: list[Pool]) -> None:
         self._pools.append(pool)
-        found.append(pool)
+        found.append(self._told(pool, State.RESTING, float("nan"), closed_at))
         if len(self._pools) > MOST:
-            self._pools.remove(max(self._pools, key=lambda each: each.level * self._side))
+            furthest = max(self._pools, key=_level)
+            self._pools.remove(furthest)
+            self._equal = [each for each in self._equal if each is not furthest]
         self._find_nearest()
 
+    def _told(self, pool: _Rest, state: State, extreme: float, closed_at: Millis) -> Pool:
+        level = pool.level * self._side
+        return Pool(self._side, pool.source, level, pool.touches, state, extreme, pool.at, closed_at)
+
     def _find_nearest(self) -> None:
-        side = self._side
-        levels = [pool.level * side for pool in self._pools] + [swing.price * side for swing in self._loose]
-        self.nearest = min(levels, default=float("inf"))
+        self.nearest = min(self._loose + [pool.level for pool in self._pools], default=float("inf"))
+
+
+_EQUAL = "equal"
+_level = attrgetter("level")

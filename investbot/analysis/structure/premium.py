@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from investbot.analysis.analyser import Array, Bars
 from investbot.analysis.findings import Side
-from investbot.analysis.structure.swings import Swing, Swings
+from investbot.analysis.structure.swings import Swings, turns
 from investbot.domain.market import Bar, Millis
 
 NOTHING = (float("nan"), float("nan"), float("nan"))
@@ -44,20 +43,18 @@ class DealingRange:
 
     def over(self, bars: Bars) -> tuple[Array, ...]:
         """Give one column a line, each of shape (n,)."""
-        swings = Swings(self.width).over(bars)
-        low = _last(swings, Side.LOW, self.width, bars.size)
-        high = _last(swings, Side.HIGH, self.width, bars.size)
+        low, high = _last(bars, self.width, highs=False), _last(bars, self.width, highs=True)
         known = high > low
         low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
         return low, high, (bars.close - low) / (high - low)
 
 
-def _last(swings: Sequence[Swing], side: Side, width: int, size: int) -> Array:
-    """Give the price of the last known swing of a side at every bar, shape (size,); NaN before the first."""
-    chosen = [swing for swing in swings if swing.side is side]
-    known = np.array([swing.number + width for swing in chosen], dtype=np.int64)
-    prices = np.array([float("nan"), *(swing.price for swing in chosen)])
-    found: Array = prices[np.searchsorted(known, np.arange(size), side="right")]
+def _last(bars: Bars, width: int, *, highs: bool) -> Array:
+    """Give the price of the last known swing high, or low, at every bar, shape (n,); NaN before the first."""
+    numbers, are_highs, prices = turns(bars, width)
+    chosen = are_highs == highs
+    known = np.diff(numbers[chosen] + width, prepend=0, append=bars.size)
+    found: Array = np.repeat(np.concatenate((np.full(1, np.nan), prices[chosen])), known)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -98,7 +100,10 @@ class Sessions:
 
     def over(self, bars: Bars) -> tuple[SessionSummary, ...]:
         """Give all sessions, as they ended."""
-        ats = bars.closed_at.tolist()
+        return bars.once(self, lambda: self._ended(bars))
+
+    def _ended(self, bars: Bars) -> tuple[SessionSummary, ...]:
+        ats, rows = bars.closed_at.tolist(), _rows(*bars[:5])
         found: list[tuple[int, SessionSummary]] = []
         for session in Session:
             clock, first = _Clock(session), 0
@@ -108,8 +113,8 @@ class Sessions:
                 after = bisect_right(ats, clock.ends_at, lo=first)
                 teller = after - 1 if after and ats[after - 1] == clock.ends_at else after
                 if teller < bars.size and after > first:
-                    rows = tuple(column[first:after] for column in bars[:5])
-                    found.append((teller, _summary(clock, rows, ats[teller], self.step)))
+                    own = _Rows(*(column[first:after] for column in rows))
+                    found.append((teller, _summary(clock, own, ats[teller], self.step)))
                 first = after
         return tuple(summary for _, summary in sorted(found, key=itemgetter(0)))
 
@@ -141,7 +146,8 @@ class SessionStream:
     def _ended(self, clock: _Clock, held: array[float], known_at: Millis) -> SessionSummary:
         table = np.array(held).reshape(-1, 5)
         del held[:]
-        return _summary(clock, tuple(np.ascontiguousarray(table[:, index]) for index in range(5)), known_at, self._step)
+        rows = _rows(*(np.ascontiguousarray(table[:, index]) for index in range(5)))
+        return _summary(clock, rows, known_at, self._step)
 
 
 class _Clock:
@@ -170,37 +176,51 @@ class _Clock:
         return local - self._offset(local - self._offset(local))
 
 
-def _summary(clock: _Clock, rows: Sequence[Array], known_at: Millis, step: float) -> SessionSummary:
-    """Sum up the bars of a session: `rows` are open, high, low, close and volume, each of shape (n,), n > 0."""
-    opened, high, low, close, volume = rows
+class _Rows(NamedTuple):
+    """Bars as a session sums them up, columns of shape (n,); `flow` is volume times the location of the close."""
+
+    open: Array
+    high: Array
+    low: Array
+    close: Array
+    volume: Array
+    flow: Array
+    typical: Array
+
+
+def _rows(opened: Array, high: Array, low: Array, close: Array, volume: Array) -> _Rows:
     spread = high - low
-    moves = spread > 0.0
-    location = np.divide(2.0 * close - high - low, spread, out=np.zeros_like(spread), where=moves)
-    profile = _profile((high + low + close) / 3.0, volume, step)
+    location = np.divide(2.0 * close - high - low, spread, out=np.zeros_like(spread), where=spread > 0.0)
+    return _Rows(opened, high, low, close, volume, volume * location, (high + low + close) / 3.0)
+
+
+def _summary(clock: _Clock, rows: _Rows, known_at: Millis, step: float) -> SessionSummary:
+    """Sum up the bars of a session, at least one."""
+    profile = _profile(rows.typical.tolist(), rows.volume.tolist(), step)
     return SessionSummary(
         session=clock.session,
         starts_at=clock.starts_at,
         ends_at=clock.ends_at,
-        open=float(opened[0]),
-        high=float(high.max()),
-        low=float(low.min()),
-        close=float(close[-1]),
-        volume=float(volume.sum()),
-        signed_volume=float((volume * location).sum()),
-        bars=len(opened),
+        open=float(rows.open[0]),
+        high=float(rows.high.max()),
+        low=float(rows.low.min()),
+        close=float(rows.close[-1]),
+        volume=float(rows.volume.sum()),
+        signed_volume=float(rows.flow.sum()),
+        bars=len(rows.open),
         poc=max(profile, key=itemgetter(1))[0] if profile else float("nan"),
         profile=profile,
         known_at=known_at,
     )
 
 
-def _profile(typical: Array, volume: Array, step: float) -> tuple[tuple[float, float], ...]:
-    """Give (middle price, volume) of every bin with volume, by price; both arrays have shape (n,)."""
-    traded = (volume > 0.0) & (typical > 0.0)
-    if not traded.any():
-        return ()
-    typical, volume = typical[traded], volume[traded]
-    width = typical[0] * step
-    bins, places = np.unique(np.floor(typical / width), return_inverse=True)
-    held = np.bincount(places, weights=volume)
-    return tuple(zip(((bins + 0.5) * width).tolist(), held.tolist(), strict=True))
+def _profile(typical: Sequence[float], volume: Sequence[float], step: float) -> tuple[tuple[float, float], ...]:
+    """Give (middle price, volume) of every bin with volume, by price."""
+    held: dict[int, float] = {}
+    width = 0.0
+    for price, amount in zip(typical, volume, strict=True):
+        if amount > 0.0 and price > 0.0:
+            width = width or price * step
+            place = math.floor(price / width)
+            held[place] = held.get(place, 0.0) + amount
+    return tuple([((place + 0.5) * width, held[place]) for place in sorted(held)])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,118 +65,129 @@ class Swings:
 
     def over(self, bars: Bars) -> tuple[Swing, ...]:
         """Give all swings, as they became known."""
-        highs = _turns(bars.high, self.width)
-        lows = _turns(-bars.low, self.width)
-        numbers, line = np.flatnonzero(highs | lows), SwingLine()
-        chosen = (bars.high[numbers], bars.low[numbers], highs[numbers], lows[numbers])
-        ats, known = bars.closed_at[numbers].tolist(), bars.closed_at[numbers + self.width].tolist()
-        rows = zip(numbers.tolist(), *(column.tolist() for column in chosen), ats, known, strict=True)
-        found: list[Swing] = []
-        for number, high, low, is_high, is_low, at, known_at in rows:
-            if is_high:
-                found.append(line.high(high, number, at, known_at))
-            if is_low:
-                found.append(line.low(low, number, at, known_at))
-        return tuple(found)
+        return bars.once(self, lambda: _swings(bars, self.width))
 
 
-def by_bar(swings: Sequence[Swing], width: int) -> dict[int, tuple[Swing, ...]]:
-    """Sort swings of `width` under the number of the bar that confirmed them."""
+class Turns(NamedTuple):
+    """Swings as columns of shape (n,), as they became known: which bar, whether a high, its price in quote per base.
+
+    A bar that is both a high and a low has two rows, the high first.
+    """
+
+    numbers: NDArray[np.int64]
+    are_highs: NDArray[np.bool_]
+    prices: Array
+
+
+def turns(bars: Bars, width: int) -> Turns:
+    """Give the swings of `width` as columns, for those who need no more."""
+    return bars.once(("turns", width), lambda: _turns(bars, width))
+
+
+def confirmed(bars: Bars, width: int) -> Mapping[int, tuple[Swing, ...]]:
+    """Give the swings of `width` by the number of the bar that confirmed them."""
+    return bars.once(("confirmed", width), lambda: _by_bar(Swings(width).over(bars), width))
+
+
+def _by_bar(swings: Sequence[Swing], width: int) -> dict[int, tuple[Swing, ...]]:
     found: dict[int, tuple[Swing, ...]] = {}
     for swing in swings:
         number = swing.number + width
-        found[number] = (*found.get(number, ()), swing)
+        found[number] = (*found[number], swing) if number in found else (swing,)
     return found
 
 
-def _turns(prices: Array, width: int) -> NDArray[np.bool_]:
-    """Tell which prices, shape (n,), are above those `width` before and not below those `width` after; shape (n,)."""
-    turns = np.zeros(len(prices), dtype=np.bool_)
-    if len(prices) > 2 * width:
-        windows = np.lib.stride_tricks.sliding_window_view(prices, width).max(axis=1)
-        middle = prices[width:-width]
-        turns[width:-width] = (middle > windows[: len(middle)]) & (middle >= windows[width + 1 :])
-    return turns
+def _turns(bars: Bars, width: int) -> Turns:
+    highs, lows = _tops(bars.high, width), _tops(-bars.low, width)
+    numbers, prices = np.concatenate((highs, lows)), np.concatenate((bars.high[highs], bars.low[lows]))
+    order = np.argsort(numbers, kind="stable")
+    return Turns(numbers[order], order < len(highs), prices[order])
 
 
-class SwingLine:
-    """Labels one swing after another by the one before it on its side."""
+def _tops(prices: Array, width: int) -> NDArray[np.int64]:
+    """Number the prices, shape (n,), that are above the `width` before them and not below the `width` after."""
+    if len(prices) <= 2 * width:
+        return np.zeros(0, dtype=np.int64)
+    highest, span = prices, 1
+    while span < width:
+        step = min(span, width - span)
+        highest, span = np.maximum(highest[:-step], highest[step:]), span + step
+    middle = prices[width:-width]
+    found: NDArray[np.int64] = np.flatnonzero((middle > highest[: len(middle)]) & (middle >= highest[width + 1 :]))
+    return found + width
 
-    __slots__ = ("_last_high", "_last_low")
 
-    def __init__(self) -> None:
-        self._last_high: float | None = None
-        self._last_low: float | None = None
+_LABELS = {
+    Side.HIGH: (Label.FIRST, Label.LOWER_HIGH, Label.EQUAL_HIGH, Label.HIGHER_HIGH),
+    Side.LOW: (Label.FIRST, Label.LOWER_LOW, Label.EQUAL_LOW, Label.HIGHER_LOW),
+}
+"""Labels of a swing that has none before it, whose price is below, at, above that of the one before it."""
 
-    def high(self, price: float, number: int, at: Millis, known_at: Millis) -> Swing:
-        """Make the next swing high."""
-        before, self._last_high = self._last_high, price
-        return Swing(Side.HIGH, price, _high_label(price, before), number, at, known_at)
 
-    def low(self, price: float, number: int, at: Millis, known_at: Millis) -> Swing:
-        """Make the next swing low."""
-        before, self._last_low = self._last_low, price
-        return Swing(Side.LOW, price, _low_label(price, before), number, at, known_at)
+def _swings(bars: Bars, width: int) -> tuple[Swing, ...]:
+    numbers, are_highs, prices = turns(bars, width)
+    places = np.zeros(len(numbers), dtype=np.int64)
+    for chosen in (are_highs, ~are_highs):
+        moves = np.sign(np.diff(prices[chosen])).astype(np.int64)
+        places[chosen] = np.concatenate((np.zeros(1, dtype=np.int64), moves + 2))[: np.count_nonzero(chosen)]
+    labels = (*_LABELS[Side.LOW], *_LABELS[Side.HIGH])
+    told = [labels[place] for place in (places + 4 * are_highs).tolist()]
+    sides = [Side.HIGH if is_high else Side.LOW for is_high in are_highs.tolist()]
+    ats, known = bars.closed_at[numbers].tolist(), bars.closed_at[numbers + width].tolist()
+    return tuple(map(Swing, sides, prices.tolist(), told, numbers.tolist(), ats, known))
 
 
 class SwingStream:
-    """Swings as they are confirmed; holds 2 width + 1 bars."""
+    """Swings as they are confirmed; holds `width` bars and at most one candidate a side.
 
-    __slots__ = ("_closes", "_highs", "_line", "_lows", "_number", "_span", "_width")
+    A bar that passes a candidate is above all bars since it, so that it takes its place.
+    """
+
+    __slots__ = ("_high", "_high_due", "_highs", "_low", "_low_due", "_lows", "_made", "_number", "_width")
 
     def __init__(self, width: int) -> None:
         """Begin before the first bar."""
         self._width = width
-        self._span = 2 * width + 1
-        self._highs: deque[float] = deque(maxlen=self._span)
-        self._lows: deque[float] = deque(maxlen=self._span)
-        self._closes: deque[Millis] = deque(maxlen=width + 1)
         self._number = -1
-        self._line = SwingLine()
+        self._highs: deque[float] = deque(maxlen=width)
+        self._lows: deque[float] = deque(maxlen=width)
+        self._high = self._low = (0.0, 0)
+        """Price and close of the candidates, if there are any."""
+        self._high_due = self._low_due = 0
+        """Numbers of the bars that will confirm them, 0 for none."""
+        self._made: dict[Side, float] = {}
+        """The last swing's price on each side, in quote per base."""
 
     def update(self, bar: Bar, closed_at: Millis) -> tuple[Swing, ...]:
         """Take one closed bar; tell the swings that it confirms."""
-        self._number += 1
-        highs, lows, width = self._highs, self._lows, self._width
-        highs.append(bar.high)
-        lows.append(bar.low)
-        self._closes.append(closed_at)
-        if self._number < self._span - 1:
-            return ()
-        high, low = highs[width], lows[width]
-        # Most bars are no turn; one look at their neighbours says so.
-        is_high = highs[width - 1] < high >= highs[width + 1] and self._tops(high)
-        is_low = lows[width - 1] > low <= lows[width + 1] and self._bottoms(low)
-        if not (is_high or is_low):
-            return ()
-        number, at, line = self._number - width, self._closes[0], self._line
-        found: tuple[Swing, ...] = ()
-        if is_high:
-            found = (line.high(high, number, at, closed_at),)
-        if is_low:
-            found += (line.low(low, number, at, closed_at),)
+        _, high, low, _, _ = bar
+        number = self._number = self._number + 1
+        width, found = self._width, _NONE
+        if self._high_due:
+            if high > self._high[0]:
+                self._high, self._high_due = (high, closed_at), number + width
+            elif number == self._high_due:
+                self._high_due = 0
+                found = (self._swing(Side.HIGH, *self._high, closed_at),)
+        elif number >= width and high > self._highs[-1] and high > max(self._highs):
+            self._high, self._high_due = (high, closed_at), number + width
+        if self._low_due:
+            if low < self._low[0]:
+                self._low, self._low_due = (low, closed_at), number + width
+            elif number == self._low_due:
+                self._low_due = 0
+                found += (self._swing(Side.LOW, *self._low, closed_at),)
+        elif number >= width and low < self._lows[-1] and low < min(self._lows):
+            self._low, self._low_due = (low, closed_at), number + width
+        self._highs.append(high)
+        self._lows.append(low)
         return found
 
-    def _tops(self, price: float) -> bool:
-        values = list(self._highs)
-        return max(values[: self._width]) < price >= max(values[self._width + 1 :])
-
-    def _bottoms(self, price: float) -> bool:
-        values = list(self._lows)
-        return min(values[: self._width]) > price <= min(values[self._width + 1 :])
+    def _swing(self, side: Side, price: float, at: Millis, known_at: Millis) -> Swing:
+        before = self._made.get(side)
+        self._made[side] = price
+        place = 0 if before is None else 2 + (price > before) - (price < before)
+        return Swing(side, price, _LABELS[side][place], self._number - self._width, at, known_at)
 
 
-def _high_label(price: float, before: float | None) -> Label:
-    if before is None:
-        return Label.FIRST
-    if price == before:
-        return Label.EQUAL_HIGH
-    return Label.HIGHER_HIGH if price > before else Label.LOWER_HIGH
-
-
-def _low_label(price: float, before: float | None) -> Label:
-    if before is None:
-        return Label.FIRST
-    if price == before:
-        return Label.EQUAL_LOW
-    return Label.LOWER_LOW if price < before else Label.HIGHER_LOW
+_NONE: tuple[Swing, ...] = ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr
-from investbot.analysis.structure.swings import Swing, Swings, by_bar
+from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
 
@@ -58,16 +58,15 @@ class TrendLines:
     def over(self, bars: Bars) -> tuple[TrendLine, ...]:
         """Give all lines and their ends, as they became known."""
         easel, found = _Easel(self.tolerance), list[TrendLine]()
-        swings = by_bar(Swings(self.width).over(bars), self.width)
-        within, ats, lines = Atr(14).over(bars).tolist(), bars.closed_at.tolist(), easel.lines
-        closes = bars.close.tolist()
+        swings = confirmed(bars, self.width)
+        within, ats, closes = Atr(14).over(bars).tolist(), bars.closed_at.tolist(), bars.close.tolist()
         for number, close in enumerate(closes):
-            if lines:
-                easel.cross(number, close, ats[number], found)
-            confirmed = swings.get(number)
-            if confirmed:
+            for side, price, slope, begin in easel.edges:
+                if (close - (price + slope * (number - begin))) * side > 0.0:
+                    easel.cross(number, close, ats[number], found)
+            if number in swings:
                 recent = closes[max(0, number - self.width + 1) : number + 1]
-                easel.draw(confirmed, number, recent, within[number], ats[number], found)
+                easel.draw(swings[number], number, recent, within[number], ats[number], found)
         return tuple(found)
 
 
@@ -90,7 +89,7 @@ class TrendLineStream:
         atr, easel = self._atr(bar, closed_at), self._easel
         self._closes.append(bar.close)
         found: list[TrendLine] = []
-        if easel.lines:
+        if easel.edges:
             easel.cross(self._number, bar.close, closed_at, found)
         confirmed = self._swings(bar, closed_at)
         if confirmed:
@@ -101,19 +100,22 @@ class TrendLineStream:
 class _Easel:
     """The living lines, and the swings the next ones are drawn through."""
 
-    __slots__ = ("_last", "_tolerance", "lines")
+    __slots__ = ("_last", "_lines", "_tolerance", "edges")
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
         self._last: dict[Side, deque[Swing]] = {side: deque(maxlen=3) for side in Side}
-        self.lines: dict[Side, TrendLine] = {}
+        self._lines: dict[Side, TrendLine] = {}
+        self.edges: tuple[tuple[int, float, float, int], ...] = ()
+        """Side, price, slope and first bar of the living lines."""
 
     def cross(self, number: int, close: float, closed_at: Millis, found: list[TrendLine]) -> None:
         """End the lines that a close lies beyond."""
-        for side, line in tuple(self.lines.items()):
+        for side, line in tuple(self._lines.items()):
             if (close - line.value(number)) * side > 0.0:
-                del self.lines[side]
+                del self._lines[side]
                 found.append(replace(line, broken=True, known_at=closed_at))
+        self._find_edges()
 
     def draw(
         self,
@@ -130,8 +132,12 @@ class _Easel:
             last.append(swing)
             line = self._line(last, atr, closed_at) if len(last) == last.maxlen else None
             if line is not None and not _passed(line, number, closes):
-                self.lines[swing.side] = line
+                self._lines[swing.side] = line
                 found.append(line)
+                self._find_edges()
+
+    def _find_edges(self) -> None:
+        self.edges = tuple((int(side), line.price, line.slope, line.number) for side, line in self._lines.items())
 
     def _line(self, swings: Sequence[Swing], atr: float, closed_at: Millis) -> TrendLine | None:
         first, middle, last = swings

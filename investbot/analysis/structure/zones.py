@@ -41,7 +41,12 @@ def new_york(at: Millis) -> Millis:
 
 
 def _year(at: Millis) -> int:
-    return (_EPOCH + timedelta(milliseconds=at)).year
+    return _year_of(at // DAY)
+
+
+@lru_cache(maxsize=1024)
+def _year_of(day: int) -> int:
+    return (_EPOCH + timedelta(days=day)).year
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from investbot.analysis.wyckoff.events import (
     MIRRORED,
@@ -38,8 +38,7 @@ CLIMAX, RANGE, SPRUNG, STRENGTH, LEAVING = 0.3, 0.4, 0.5, 0.8, 0.9
 """How sure the events are that are no springs and no tests: of phase A, of B, a lost spring, of D, of E."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One bar as the machine reads it; `ratio` is its volume over the average of the 20 bars before it."""
 
     number: int
@@ -51,8 +50,7 @@ class Row:
     closed_at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A confirmed swing as the machine reads it; `ratio` is that of its own bar."""
 
     is_high: bool
@@ -60,6 +58,17 @@ class Turn:
     price: float
     ratio: float
     at: Millis
+
+
+class Fence(NamedTuple):
+    """What says nothing to a machine: a row of common volume from `floor` to `ceiling` before bar number `until`, and
+    its turns unless the machine `listens` for them.
+    """  # noqa: D205 - what the four mean together is the sentence
+
+    floor: float
+    ceiling: float
+    until: float
+    listens: bool
 
 
 class Machine:
@@ -77,6 +86,7 @@ class Machine:
         "_stage",
         "_strength",
         "_under",
+        "fence",
         "found",
         "resistance",
         "support",
@@ -95,6 +105,7 @@ class Machine:
         self._under: tuple[Row, float, float] | None = None
         """The first bar under support of a spring that is not back yet, its lowest low and its highest ratio."""
         self._clear()
+        self.fence = self._fence()
 
     @property
     def waits(self) -> bool:
@@ -116,6 +127,7 @@ class Machine:
         if before:
             self._tell(Name.PRELIMINARY_SUPPORT, Phase.A, before[-1].low, before[-1].ratio, CLIMAX, before[-1], row)
         self._tell(Name.SELLING_CLIMAX, Phase.A, row.low, row.ratio, CLIMAX, row, row)
+        self.fence = self._fence()
 
     def loud(self, row: Row) -> None:
         """Remember a bar of high volume that closed in its upper half."""
@@ -133,6 +145,19 @@ class Machine:
             self._phase_a(row, turns, climax)
         else:
             self._cause(row, turns, climax)
+        self.fence = self._fence()
+
+    def _fence(self) -> Fence:
+        until = self._quiet_since + PATIENCE + 1
+        if self._climax is None:
+            return Fence(float("-inf"), float("inf"), float("inf"), listens=False)
+        if self._strength is not None:
+            return Fence(self.support, self._peak, until, listens=self._stage is not Phase.E)
+        if self._stage is Phase.A:
+            return Fence(self.support, float("inf"), until, listens=True)
+        if self._under is not None:
+            return Fence(float("inf"), float("-inf"), until, listens=True)
+        return Fence(self.support, self.resistance, until, listens=self._spring is not None)
 
     def _clear(self) -> None:
         self._climax = self._spring = self._strength = self._under = None

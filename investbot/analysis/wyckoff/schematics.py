@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,9 @@ from investbot.analysis.analyser import Array, Bars
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr, Donchian
 from investbot.analysis.indicators.talib_streams import TalibStream, checked_period, column
-from investbot.analysis.structure.swings import Swing, Swings, by_bar
+from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.analysis.wyckoff.events import VOLUME, Schematic, WyckoffEvent
-from investbot.analysis.wyckoff.machine import FALL, SPREAD, Machine, Row, Turn
+from investbot.analysis.wyckoff.machine import FALL, SPREAD, Fence, Machine, Row, Turn
 from investbot.domain.market import Bar, Millis
 
 AVERAGE = 20
@@ -62,19 +63,20 @@ class Wyckoff:
 
     def over(self, bars: Bars) -> tuple[WyckoffEvent, ...]:
         """Give all events, as they became known."""
-        pair, width, ats = _Pair(self.window), self.width, bars.closed_at.tolist()
-        ratio, atr = _ratios(bars.volume), Atr(14).over(bars)
-        upper, _, lower = Donchian(self.window).over(bars)
-        swings = by_bar(Swings(width).over(bars), width)
-        ratios, atrs, uppers, lowers = ratio.tolist(), atr.tolist(), upper.tolist(), lower.tolist()
-        highs, lows, closes = bars.high.tolist(), bars.low.tolist(), bars.close.tolist()
-        for number, is_loud in enumerate((ratio > VOLUME).tolist()):
-            if is_loud or not pair.waits:
-                row = Row(
-                    number, highs[number], lows[number], closes[number], ratios[number], atrs[number], ats[number]
-                )
-                turns = [(swing, ratios[swing.number]) for swing in swings.get(number, ())]
-                pair.step(row, uppers[number], lowers[number], turns)
+        pair, swings = _Pair(self.window), confirmed(bars, self.width)
+        ratios, atrs = _ratios(bars.volume), Atr(14).over(bars)
+        uppers, _, lowers = Donchian(self.window).over(bars)
+        ratio, atr, upper, lower = ratios.tolist(), atrs.tolist(), uppers.tolist(), lowers.tolist()
+        high, low, close, ats = bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), bars.closed_at.tolist()
+        floor, ceiling, until, listens = pair.fence
+        for number, (top, bottom, is_loud) in enumerate(zip(high, low, (ratios > VOLUME).tolist(), strict=True)):
+            news = is_loud or (listens and number in swings)
+            if not news and floor <= bottom and top <= ceiling and number < until:
+                continue
+            row = Row(number, top, bottom, close[number], ratio[number], atr[number], ats[number])
+            turns = [(swing, ratio[swing.number]) for swing in swings.get(number, ())]
+            pair.step(row, upper[number], lower[number], turns)
+            floor, ceiling, until, listens = pair.fence
         return tuple(pair.found)
 
 
@@ -109,17 +111,18 @@ class WyckoffStream:
         """Take one closed bar; tell what became known."""
         self._number += 1
         pair, number = self._pair, self._number
-        ratio = bar.volume / self._before if self._before > 0.0 else float("nan")
+        _, high, low, close, volume = bar
+        ratio = volume / self._before if self._before > 0.0 else float("nan")
         self._ratios.append(ratio)
         self._before = self._mean.update(bar, closed_at)
         atr = self._atr(bar, closed_at)
         upper, _, lower = self._channel(bar, closed_at)
-        turns = [(swing, self._ratios[0]) for swing in self._swings(bar, closed_at)]
-        if not (ratio > VOLUME) and pair.waits:
+        swings = self._swings(bar, closed_at)
+        floor, ceiling, until, listens = pair.fence
+        if not (ratio > VOLUME or (listens and swings)) and floor <= low and high <= ceiling and number < until:
             return ()
-        pair.step(Row(number, bar.high, bar.low, bar.close, ratio, atr, closed_at), upper, lower, turns)
-        if not pair.found:
-            return ()
+        turns = [(swing, self._ratios[0]) for swing in swings]
+        pair.step(Row(number, high, low, close, ratio, atr, closed_at), upper, lower, turns)
         found = tuple(pair.found)
         pair.found.clear()
         return found
@@ -128,7 +131,7 @@ class WyckoffStream:
 class _Pair:
     """The machine of accumulation, and that of distribution fed with prices turned round."""
 
-    __slots__ = ("_fall", "_rise", "_window", "found")
+    __slots__ = ("_fall", "_rise", "_window", "fence", "found")
 
     def __init__(self, window: int) -> None:
         self._window = window
@@ -136,30 +139,54 @@ class _Pair:
         self._fall = Machine(Schematic.ACCUMULATION)
         self._rise = Machine(Schematic.DISTRIBUTION)
         self._fall.found = self._rise.found = self.found
+        self.fence = self._both()
+        """Between which prices and before which bar both machines need not hear of common bars without swings."""
 
-    @property
-    def waits(self) -> bool:
-        """Whether neither follows a range."""
-        return self._fall.waits and self._rise.waits
-
-    def step(self, row: Row, upper: float, lower: float, swings: list[tuple[Swing, float]]) -> None:
+    def step(self, row: Row, upper: float, lower: float, swings: Sequence[tuple[Swing, float]]) -> None:
         """Take one bar with the channel of the window, and the swings it confirms with their volume ratios."""
-        turns = [Turn(swing.side is Side.HIGH, swing.number, swing.price, ratio, swing.at) for swing, ratio in swings]
-        self._drive(self._fall, row, upper, lower, turns)
-        turned = Row(row.number, -row.low, -row.high, -row.close, row.ratio, row.atr, row.closed_at)
-        mirrored = [Turn(not turn.is_high, turn.number, -turn.price, turn.ratio, turn.at) for turn in turns]
-        self._drive(self._rise, turned, -lower, -upper, mirrored)
+        number, high, low, _, ratio, atr, _ = row
+        is_loud, is_news = ratio > VOLUME, False
+        may_end = is_loud and high - low >= SPREAD * atr
+        floor, ceiling, until, listens = self._fall.fence
+        is_climax = may_end and low <= lower and upper - low >= FALL * atr
+        if is_climax or (listens and swings) or not (floor <= low and high <= ceiling and number < until):
+            self._tell(self._fall, row, swings, Side.HIGH, is_climax=is_climax)
+            is_news = True
+        if is_loud:
+            self._fall.loud(row)
+        floor, ceiling, until, listens = self._rise.fence
+        is_climax = may_end and high >= upper and high - lower >= FALL * atr
+        if is_climax or (listens and swings) or not (floor <= -high and -low <= ceiling and number < until):
+            self._tell(self._rise, _turned(row), swings, Side.LOW, is_climax=is_climax)
+            is_news = True
+        if is_loud:
+            self._rise.loud(_turned(row))
+        if is_news:
+            self.fence = self._both()
 
-    def _drive(self, machine: Machine, row: Row, upper: float, lower: float, turns: list[Turn]) -> None:
-        is_climax = (
-            row.ratio > VOLUME
-            and row.low <= lower
-            and row.high - row.low >= SPREAD * row.atr
-            and upper - row.low >= FALL * row.atr
-        )
+    def _tell(
+        self, machine: Machine, row: Row, swings: Sequence[tuple[Swing, float]], highs: Side, *, is_climax: bool
+    ) -> None:
+        """Tell a machine of a bar; swings of the side `highs` are highs to it."""
         if is_climax and machine.may_begin:
             machine.climax(row, row.number - self._window)
         elif not machine.waits:
-            machine.step(row, turns)
-        if row.ratio > VOLUME:
-            machine.loud(row)
+            turns = (
+                Turn(swing.side is highs, swing.number, swing.price * highs, part, swing.at) for swing, part in swings
+            )
+            machine.step(row, tuple(turns))
+
+    def _both(self) -> Fence:
+        floor, ceiling, until, listens = self._fall.fence
+        turned = self._rise.fence
+        return Fence(
+            max(floor, -turned.ceiling),
+            min(ceiling, -turned.floor),
+            min(until, turned.until),
+            listens=listens or turned.listens,
+        )
+
+
+def _turned(row: Row) -> Row:
+    number, high, low, close, ratio, atr, closed_at = row
+    return Row(number, -low, -high, -close, ratio, atr, closed_at)
