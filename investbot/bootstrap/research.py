@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from investbot.adapters.venues.candle_file import CandleFile
+from investbot.adapters.venues.fact_file import read_facts
 from investbot.adapters.venues.instruments import SMALLEST_LOT, InstrumentRules
 from investbot.bootstrap.assembly import engine_spec
 from investbot.bootstrap.plugins import make_strategy
@@ -65,7 +66,9 @@ def run_profile(
     strategy = make_strategy(profile.strategy.name, profile.strategy.parameters, folder, profile.strategy.regimes)
     instruments = {symbol: file.check() for symbol, file in zip(profile.market.symbols, files, strict=True)}
     spec = engine_spec(profile, instruments, capital, namespace)
-    return run(spec, strategy, merged(files), close_at_end=profile.venue.replay.close_at_end)
+    replay = profile.venue.replay
+    told = read_facts(Path(replay.facts)) if replay.facts else ()
+    return run(spec, strategy, merged(files), close_at_end=replay.close_at_end, told=told)
 
 
 def merged(files: Sequence[CandleFile]) -> Iterator[Candle]:

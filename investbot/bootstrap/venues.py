@@ -74,6 +74,7 @@ def _rules(profile: Profile) -> InstrumentRules:
 
 
 def _replay(profile: Profile) -> Venue:
+    from investbot.adapters.venues.fact_file import read_facts
     from investbot.adapters.venues.replay import ReplayVenue
 
     told = profile.venue.replay
@@ -84,6 +85,7 @@ def _replay(profile: Profile) -> Venue:
         speed=told.speed,
         close_at_end=told.close_at_end,
         rules=_rules(profile),
+        told=read_facts(Path(told.facts)) if told.facts else (),
     )
 
 

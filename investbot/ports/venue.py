@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-from investbot.domain.facts import DataFresh, DataStale, SourceEnded
+from investbot.domain.facts import Alert, DataFresh, DataStale, Intelligence, SourceEnded
 from investbot.domain.market import Candle, Cursor, Instrument, Millis
 
-MarketFact = Candle | DataStale | DataFresh | SourceEnded
+MarketFact = Candle | DataStale | DataFresh | Alert | Intelligence | SourceEnded
 
 
 class Venue(Protocol):

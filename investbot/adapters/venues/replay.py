@@ -15,6 +15,7 @@ from investbot.adapters.venues.pacing import Pacer, Sleep
 from investbot.domain.errors import DataError
 from investbot.domain.facts import SourceEnded
 from investbot.domain.market import Candle, Cursor, Instrument, Millis, Timeframe
+from investbot.domain.schedule import Schedule, Told
 from investbot.ports.venue import MarketFact
 
 
@@ -22,7 +23,8 @@ class ReplayVenue:
     """Gives out the candles of one or several files, merged by closing time and then by the order of symbols.
 
     `files` names the file of each symbol; `speed` is candles a real second (0 = as fast as it goes);
-    `close_at_end` travels with the SourceEnded fact that follows the last candle.
+    `close_at_end` travels with the SourceEnded fact that follows the last candle; `told` are facts of that time, each
+    given out in its moment between the candles.
     """
 
     def __init__(
@@ -33,12 +35,15 @@ class ReplayVenue:
         speed: float = 60.0,
         close_at_end: bool = True,
         rules: InstrumentRules = DEFAULT_RULES,
+        told: Sequence[Told] = (),
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._files = {symbol: CandleFile(path, symbol, timeframe, rules) for symbol, path in files.items()}
         self._names = ", ".join(path.name for path in files.values())
         self._close_at_end = close_at_end
+        self._timeframe = timeframe
+        self._told = told
         self._pacer = Pacer(speed, monotonic)
         self._sleep = sleep
         self._opened: tuple[str, ...] = ()
@@ -61,17 +66,23 @@ class ReplayVenue:
         known = (-1, 0)
         if cursor is not None:
             known = (cursor.opened_at, order.get(cursor.symbol, len(order)))
+        # What was told since the cursor's close may have been worked on or not: its name says so to the engine.
+        told = Schedule(self._told, known[0] + self._timeframe.ms if cursor is not None else 0)
         sources = [_Source(self._files[symbol].candles(anchors.get(symbol))) for symbol in self._opened]
         try:
             async for place, candle in merged(sources):
                 delay = self._pacer.skip() if (candle.opened_at, place) <= known else self._pacer.delay()
                 if delay is not None:
                     await self._sleep(delay)
+                for fact in told.before(candle.closed_at):
+                    yield fact
                 self._now = candle.closed_at
                 yield candle
         finally:
             for source in sources:
                 source.close()
+        for fact in told.before(self._now + 1):
+            yield fact
         yield SourceEnded(self._now, self._close_at_end)
 
     async def poll(self) -> None:
