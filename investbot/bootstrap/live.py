@@ -14,8 +14,10 @@ from investbot.bootstrap.consent import read_consent
 from investbot.bootstrap.home import Home, InstanceHome
 from investbot.bootstrap.venues import market_place, venue_names
 from investbot.config.instance import InstanceConfig
+from investbot.config.versions import load_version
 from investbot.domain.errors import AuthFailed, ConfigError
 from investbot.domain.market import DAY, Cursor, Instrument, Millis
+from investbot.domain.order import DONE
 from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.ports.venue import MarketFact, Venue
@@ -84,6 +86,28 @@ def demand_allowed(config: InstanceConfig, folder: InstanceHome, key: bytes) -> 
         raise ConfigError(
             f"{config.name} has traded on paper, and its ledger is full of made-up fills; "
             f"make another instance for {config.venue.mode.value} trading with `investbot create`."
+        )
+    _demand_where_it_holds(config, folder, key)
+
+
+def _demand_where_it_holds(config: InstanceConfig, folder: InstanceHome, key: bytes) -> None:
+    """Refuse another venue, or the other mode of it, while something is held or open at the one before."""
+    with closing(SqlcipherReader.open(folder.ledger, key)) as reader:
+        held = bool(reader.rows("positions")) or any(row["state"] not in DONE for row in reader.rows("orders"))
+        rows = reader.rows("settings") if held else []
+    decided = [row["version"] for row in rows if not any(each.startswith("venue.") for each in row["waiting"])]
+    number = decided[-1] if decided else 1
+    if not held or number == config.version:
+        return
+    try:
+        before = load_version(folder.path, number).venue
+    except ConfigError:  # that version is gone: the comparison with the venue at the start tells what it finds
+        return
+    if (before.name, before.mode) != (config.venue.name, config.venue.mode):
+        raise ConfigError(
+            f"{config.name} is set to {config.venue.name} ({config.venue.mode.value}) and has a position or an order "
+            f"at {before.name} ({before.mode.value}): go back with `investbot config rollback {config.name} {number}` "
+            f"and flatten it first."
         )
 
 

@@ -35,9 +35,11 @@ from investbot.bootstrap.live import (
     trading_venue,
     venue_keys,
 )
-from investbot.config.instance import InstanceConfig, load_instance
+from investbot.config.instance import InstanceConfig, load_instance, set_values
+from investbot.config.version_files import FOLDER, file_of
+from investbot.config.versions import save
 from investbot.domain.errors import AuthFailed, ConfigError, TryAgain, UnknownInstance, VenueUnavailable
-from investbot.domain.events import CapitalAllocated, OrderChanged, OrderPlaced, PlanMade
+from investbot.domain.events import CapitalAllocated, Event, OrderChanged, OrderPlaced, PlanMade, SettingsApplied
 from investbot.domain.order import Order, OrderState, OrderType, Role, Side
 from investbot.domain.position import ExitPlan
 from investbot.ports.trading import KeyRights
@@ -72,6 +74,20 @@ def telling(free: str = "5000", rights: KeyRights = GOOD) -> Account:
 
 def admitted(home: Home, name: str, account: Account, **more: bool) -> Account | None:
     return admit(home, name, lambda _: KEY, lambda _name, _key: account, by="ana", **more)
+
+
+def open_order(folder: InstanceHome, state: OrderState, venue_order_id: str | None) -> None:
+    plan = ExitPlan("1", "BTC/USDT", "s1", Decimal("0.01"), (), Decimal(0), 0, Decimal(1))
+    order = Order(
+        "1-entry-1", "ib1", "1", 5, "BTC/USDT", Side.BUY, OrderType.LIMIT, Role.ENTRY, Decimal(1), "", Decimal(100)
+    )
+    events: list[Event] = [CapitalAllocated(5, Decimal(500), Decimal(500)), PlanMade(5, plan), OrderPlaced(5, order)]
+    book(folder, *events, OrderChanged(5, "1-entry-1", state, venue_order_id, ""))
+
+
+def book(folder: InstanceHome, *events: Event) -> None:
+    with closing(SqlcipherLedger.open(folder.ledger, KEY)) as ledger:
+        ledger.append(events, None)
 
 
 # ---- who may trade at all ------------------------------------------------------------------------------------------
@@ -140,19 +156,38 @@ def test_a_ledger_of_real_orders_is_not_gone_on_with_on_paper(
     home: Home, changed: tuple[OrderState, str | None]
 ) -> None:
     alpha = at_venue(home, "alpha", "venue.name=binance", "venue.mode=sandbox")
-    plan = ExitPlan("1", "BTC/USDT", "s1", Decimal("0.01"), (), Decimal(0), 0, Decimal(1))
-    order = Order(
-        "1-entry-1", "ib1", "1", 5, "BTC/USDT", Side.BUY, OrderType.LIMIT, Role.ENTRY, Decimal(1), "", Decimal(100)
-    )
-    with closing(SqlcipherLedger.open(alpha.ledger, KEY)) as ledger:
-        begun = CapitalAllocated(5, Decimal(500), Decimal(500))
-        ledger.append(
-            [begun, PlanMade(5, plan), OrderPlaced(5, order), OrderChanged(5, "1-entry-1", *changed, "")], None
-        )
+    open_order(alpha, *changed)
     demand_allowed(config_of(alpha), alpha, KEY)
     alpha.settings.write_text(alpha.settings.read_text().replace('"sandbox"', '"paper"'))
     ended = run_foreground(home.path, "alpha", KEY)
     assert (ended.exit_code, "its ledger is of real orders" in ended.message) == (78, True)
+
+
+@pytest.mark.parametrize("elsewhere", ["venue.mode=sandbox", "venue.name=kraken"])
+def test_what_is_open_at_one_venue_is_not_looked_after_at_another(home: Home, elsewhere: str) -> None:
+    alpha = at_venue(home, "alpha")
+    open_order(alpha, OrderState.ACKNOWLEDGED, "77")
+    moved = save(alpha.path, set_values(config_of(alpha), [elsewhere]), 9, "ana", "test")
+    allow_live(alpha, moved.version, "ana", 9)
+    book(alpha, SettingsApplied(9, moved.version, "ana", (), ("venue.mode: live -> sandbox", "venue.name: a -> b")))
+    refused = r"position or an order at binance \(live\): go back with `investbot config rollback alpha 1`"
+    with pytest.raises(ConfigError, match=refused):
+        demand_allowed(config_of(alpha), alpha, KEY)
+    book(alpha, OrderChanged(10, "1-entry-1", OrderState.CANCELLED, "77", ""))
+    demand_allowed(config_of(alpha), alpha, KEY)
+
+
+def test_what_began_at_this_venue_goes_on_there(home: Home) -> None:
+    alpha = at_venue(home, "alpha")
+    moved = save(alpha.path, set_values(config_of(alpha), ["venue.name=kraken"]), 9, "ana", "test")
+    allow_live(alpha, moved.version, "ana", 9)
+    open_order(alpha, OrderState.ACKNOWLEDGED, "77")
+    book(alpha, SettingsApplied(9, moved.version, "ana", ("venue.name: binance -> kraken",), ()))
+    demand_allowed(config_of(alpha), alpha, KEY)
+    later = save(alpha.path, set_values(config_of(alpha), ["risk.cooldown=9m"]), 10, "ana", "test")
+    demand_allowed(later, alpha, KEY)
+    file_of(alpha.path / FOLDER, moved.version).unlink()
+    demand_allowed(later, alpha, KEY)
 
 
 # ---- consent -------------------------------------------------------------------------------------------------------
