@@ -114,3 +114,18 @@ def test_a_new_vault_is_asked_for_twice(tmp_path: Path, answers: list[str]) -> N
     assert find_passphrase(None, tmp_path, {}, ignore, new=True) == "secret"
     with pytest.raises(UsageError, match="differ"):
         ask_new_passphrase()
+
+
+def test_a_credential_is_readable_by_its_access_list_and_not_warned_of(tmp_path: Path) -> None:
+    """A service manager gives it to the service's user by an access list, whose mask shows as the group's rights."""
+    said: list[str] = []
+    private(tmp_path / passphrase.CREDENTIAL, b"sealed to this machine\n").chmod(0o440)
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert find_passphrase(None, tmp_path, given, said.append) == "sealed to this machine"
+    assert said == []
+    elsewhere = private(tmp_path / "other", b"x")
+    elsewhere.chmod(0o440)
+    (tmp_path / "deep").mkdir()
+    nested = {"CREDENTIALS_DIRECTORY": str(tmp_path / "deep"), "INVESTBOT_PASSPHRASE_FILE": str(elsewhere)}
+    assert find_passphrase(None, tmp_path, nested, said.append) == "x"
+    assert len(said) == 1
