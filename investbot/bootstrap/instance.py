@@ -23,6 +23,7 @@ from investbot.adapters.log.json_lines import JsonLines, Redactor
 from investbot.adapters.log.rotation import RotatingFile
 from investbot.bootstrap.home import Home, InstanceHome, write_beside
 from investbot.bootstrap.process import harden, last_words, read_key, spare
+from investbot.bootstrap.restored import finish, namespaces_of, restored_of
 from investbot.control.identity import start_time
 from investbot.domain.errors import InvestBotError
 from investbot.domain.market import Millis
@@ -99,15 +100,15 @@ def run_foreground(
     place = Home(home.resolve())
     folder = place.existing(name)
     folder.ensure()
-    clock = SystemClock()
     with InstanceLock(folder.lock, name) as lock:
-        site = _Site(place, folder, key, clock, Redactor([key]), isolated, alone, lock, health_fd)
+        finish(folder.path)  # a restore that was killed while it put its files in place
+        site = _Site(place, folder, key, SystemClock(), Redactor([key]), isolated, alone, lock, health_fd)
         folder.exit.unlink(missing_ok=True)
         with last_words(folder.logs / "fault.log"), _log(site) as handler:
             return guarded(
                 name,
                 lambda: _work(site, handler),
-                lambda ending: _record(folder, ending, clock),
+                lambda ending: _record(folder, ending, site.clock),
             )
 
 
@@ -151,6 +152,7 @@ def flatten_at_venue(home: Path, name: str, key: bytes, by: str) -> dict[str, An
     config = load_instance(folder.path)
     site = _Site(place, folder, key, SystemClock(), Redactor([key]), isolated=not at_venue(config))
     with InstanceLock(folder.lock, name), _log(site):
+        finish(folder.path)
         if not has_begun(folder, key):
             return {"action": "flatten", "flat": True, "dust": {}, "events": []}
         answer = asyncio.run(flatten(_parts(site, config, opinions=False), by))
@@ -180,12 +182,11 @@ def _parts(site: _Site, config: InstanceConfig, *, opinions: bool = True) -> Par
     from investbot.bootstrap.assembly import NoOpinion, engine_spec, identity_of, strategy_of
     from investbot.bootstrap.intelligence import asked_by
     from investbot.bootstrap.live import POLL_PAPER_S, POLL_S, at_venue
-    from investbot.config.fleet import load_fleet
     from investbot.engine.engine import Engine
     from investbot.instance.parts import Parts
 
     place, folder, clock = site.place, site.folder, site.clock
-    namespace = f"{load_fleet(place.path).fleet.home_id}/{config.name}"
+    namespace = namespaces_of(place, folder, site.key)[-1]
     ledger = SqlcipherLedger.open(folder.ledger, site.key)
     try:
         isolation = _isolated(site, config)  # what others wrote is read in after this
@@ -262,8 +263,8 @@ def _venue(site: _Site, config: InstanceConfig) -> tuple[Venue, Callable[[Engine
 
     trading = trading_venue(config, keys, site.place, site.clock)
     demand_allowed(config, site.folder, site.key)
-    venue = WatchedVenue(candles, trading.health)
-    return venue, lambda engine: LiveMarket(engine, trading, venue.now)
+    back = restored_of(site.place, site.folder, site.key)
+    return WatchedVenue(candles, trading.health), lambda engine: LiveMarket(engine, trading, candles.now, restored=back)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from investbot.backup.restore import Point, Standing, changes, demand_not_older
 from investbot.bootstrap import restored_settings
 from investbot.bootstrap.backup import keys_of
 from investbot.bootstrap.home import Home, InstanceHome
+from investbot.bootstrap.live import at_venue
 from investbot.bootstrap.restored_ledger import Built, LedgerBuilder, Sources, sources_of
 from investbot.config.fleet import check_allocations, load_fleet
-from investbot.config.instance import load_instance
+from investbot.config.instance import InstanceConfig, load_instance
 from investbot.domain.errors import AlreadyExists, BackupError, ConfigError, InvestBotError
 from investbot.domain.market import Millis
 from investbot.domain.order import DONE
@@ -181,9 +182,10 @@ class _Work:
         SqlcipherLedger.open(ledger, key).close()  # of an older program: brought up to date where nothing can be lost
         live, notes = (None, []) if wish.new_name else self._standing(self._live)
         restored_settings.make_ready(folder, self._live.path, self._settings_wish(built))
-        then = standing(folder, key)
+        then = standing(folder, key, self._live.path)
         demand_not_older(wish.name, live, then, allowed=wish.allow_older)
         self._keys(ledger, key, then)
+        self._mark(folder, key, then)
         notes += [built.note] if built.note else []
         return Restored(wish.target, built.archive.path, built.last_seq, changes(live, then), notes)
 
@@ -213,6 +215,17 @@ class _Work:
                 "one account would both sell it; leave --with-keys out."
             )
         history.rename(ledger, key, wish.new_name)
+
+    def _mark(self, folder: Path, key: bytes, then: Standing) -> None:
+        """Note in a ledger of real orders that it was taken back: its next start asks for those it lacks."""
+        if self._wish.new_name is not None or not at_venue(_settings(folder, self._live.path)):
+            return
+        known = history.restores(folder / LEDGER, key)
+        if self._live.ledger.exists():
+            with suppress(InvestBotError):
+                known += history.restores(self._live.ledger, self._vault.data_key(self._live.name))
+        marks = sorted(set(known), key=lambda mark: mark[1])
+        history.mark_restored(folder / LEDGER, key, [*marks, (then.last_seq, self._at)])
 
     def _standing(self, instance: InstanceHome) -> tuple[Standing | None, list[str]]:
         """Say how the live instance stands; nothing of one that is not there or cannot be read any more."""
@@ -248,17 +261,24 @@ _PLACED = (LEDGER, "versions", "instance.toml")
 """What a restore puts in place, in this order."""
 
 
-def standing(folder: Path, key: bytes) -> Standing:
-    """Say how an instance stands whose files are in `folder`; LedgerError, VaultError."""
+def _settings(folder: Path, live: Path) -> InstanceConfig:
+    """Read the settings that will be in force: those that came along, or the live ones where they say the same."""
+    return load_instance(folder if (folder / "instance.toml").exists() else live)
+
+
+def _version(folder: Path, live: Path) -> str:
+    try:
+        return f"version {_settings(folder, live).version}"
+    except ConfigError:
+        return "none that can be read"
+
+
+def standing(folder: Path, key: bytes, live: Path | None = None) -> Standing:
+    """Say how an instance stands whose ledger is in `folder`, its settings there or in `live`; LedgerError."""
     with closing(SqlcipherReader.open(folder / LEDGER, key)) as reader:
         now = reader.snapshot()
         rows = reader.rows("orders")
         counts = {table: len(reader.rows(table)) for table in ("trips", "fills")}
-    try:
-        config = load_instance(folder)
-        settings = f"version {config.version}"
-    except ConfigError:
-        settings = "none that can be read"
     return Standing(
         last_seq=now["last_seq"],
         last_event_at=now["last_event_at"],
@@ -266,5 +286,5 @@ def standing(folder: Path, key: bytes) -> Standing:
         positions=[f"{each['quantity']} {each['symbol']}" for each in now["positions"]],
         orders=[f"{each['order_id']} {each['symbol']}" for each in rows if each["state"] not in _DONE],
         cash=now["cash"],
-        settings=settings,
+        settings=_version(folder, live or folder),
     )

@@ -16,6 +16,7 @@ from investbot.engine.engine import Engine
 from investbot.engine.kept import keeps_stop
 from investbot.instance.floor import Floor
 from investbot.instance.listening import Listener
+from investbot.instance.lost_orders import Restored, hold, settle
 from investbot.instance.order_keeper import OrderKeeper
 from investbot.instance.own_orders import OwnOrder
 from investbot.instance.patience import Pace, Waits
@@ -97,6 +98,12 @@ class Executor:
             self._unknown.add(order_id)
             self._keep(OwnOrder.known(known, sent.get(order_id), accepted=known.state in _ACCEPTED))
         await floor.turns.until(lambda: not self._unsettled() or floor.troubles.refused)
+
+    async def settle_restore(self, restored: Restored) -> None:
+        """Ask for orders that a restored ledger lacks; entries wait for that, also while the key is refused."""
+        hold(self.floor, restored)
+        work = self._beside(settle(self.floor, restored), "restored")
+        await self.floor.turns.until(lambda: work.done() or self.floor.troubles.refused)
 
     async def reconcile(self) -> None:
         """Compare ledger and venue now; at once over while the key is refused."""

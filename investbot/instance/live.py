@@ -12,6 +12,7 @@ from investbot.domain.market import Candle, Instrument, Millis
 from investbot.domain.order import Fill, Order, OrderReport, OrderState, Role
 from investbot.engine.engine import Engine
 from investbot.instance.executor import Executor, Past
+from investbot.instance.lost_orders import Restored
 from investbot.instance.patience import Pace, Waits
 from investbot.ports.ledger import Ledger
 from investbot.ports.trading import TradingVenue
@@ -35,10 +36,12 @@ class LiveMarket:
         now: Callable[[], Millis],
         pace: Pace | None = None,
         waits: Waits | None = None,
+        restored: Restored | None = None,
     ) -> None:
         if not (venue.capabilities.stop_market or venue.capabilities.stop_limit):
             engine.spec = replace(engine.spec, stops_rest=False)
         self._engine = engine
+        self._restored = restored
         self.executor = Executor(engine, venue, now, self._tell, pace, waits)
         self._hearer: Callable[[Conclude], None] | None = None
         self._unheard: list[Conclude] = []
@@ -90,6 +93,9 @@ class LiveMarket:
                 if event.venue_order_id and event.order_id in placed:
                     recent.append((placed[event.order_id], event.venue_order_id))
         await self.executor.recover(instruments, recent, sent)
+        back = self._restored
+        if back is not None and not back.is_settled(recorded.event for recorded in ledger.events(back.seq)):
+            await self.executor.settle_restore(back)
 
     def _on_their_way(self, events: list[Event]) -> list[Event]:
         """Say SENT of entries in the breath that intends them, so that one transaction and not two comes before them.

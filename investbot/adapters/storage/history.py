@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -12,9 +13,10 @@ from investbot.adapters.storage.migrate import open_current
 from investbot.adapters.storage.projections import project, rebuild
 from investbot.adapters.storage.sqlcipher import Connection, Key
 from investbot.domain.errors import LedgerError
-from investbot.domain.market import Cursor
+from investbot.domain.market import Cursor, Millis
 
 _ROWS = "SELECT seq, at, kind, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+_RESTORES = "SELECT value FROM meta WHERE key = 'restores'"
 _AT_ONCE = 1000
 
 
@@ -125,3 +127,28 @@ def _point(connection: Connection, cursor: Cursor | None) -> None:
         connection.execute(
             "INSERT INTO cursor (id, symbol, opened_at) VALUES (1, ?, ?)", (cursor.symbol, cursor.opened_at)
         )
+
+
+def restores(path: Path, key: Key) -> list[tuple[int, Millis]]:
+    """Tell how often a ledger was taken back: up to which event, and when (milliseconds UTC), oldest first."""
+    connection = sqlcipher.connect(path, key, read_only=True)
+    try:
+        with sqlcipher.translated(path):
+            row = connection.execute(_RESTORES).fetchone()
+            return [] if row is None else [(seq, at) for seq, at in json.loads(row[0])]
+    finally:
+        connection.close()
+
+
+def mark_restored(path: Path, key: Key, marks: Iterable[tuple[int, Millis]]) -> None:
+    """Write into a ledger nobody uses how often it was taken back; LedgerError."""
+    connection = open_current(path, key)
+    try:
+        with sqlcipher.writing(connection, path):
+            connection.execute(
+                "INSERT INTO meta (key, value) VALUES ('restores', ?) "
+                "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (json.dumps(list(marks)),),
+            )
+    finally:
+        connection.close()

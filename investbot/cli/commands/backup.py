@@ -11,6 +11,7 @@ import typer
 from investbot.bootstrap.home import NAME, Home
 from investbot.cli.auditing import audited
 from investbot.cli.choices import Every, Names
+from investbot.cli.commands import backup_restore
 from investbot.cli.fleet import chosen, open_home
 from investbot.cli.output import line
 from investbot.cli.progress import progress
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     add(backup, "list", "investbot backup list", "investbot backup list alpha --json")(list_archives)
     add(backup, "verify", "investbot backup verify alpha", "investbot backup verify --all")(verify)
     add(backup, "export-identity", "investbot backup export-identity --to identity.txt")(export_identity)
+    backup_restore.register(backup)
 
 
 def create(

@@ -20,6 +20,7 @@ from investbot.engine.engine import Engine
 from investbot.engine.spec import EngineSpec
 from investbot.instance.journal import Journal
 from investbot.instance.live import Conclude, LiveMarket
+from investbot.instance.lost_orders import Restored
 from investbot.instance.patience import Pace, Waits
 from investbot.instance.recovery import _both, replay
 from investbot.ports.trading import VenueOrder
@@ -175,6 +176,7 @@ class LiveHost:
         )
     )
     namespace: str = "home/alpha"
+    restored: Restored | None = None
     alive: bool = False
     candles_come: Callable[[], Awaitable[None]] = nothing
     candles: list[Candle] = field(default_factory=list)
@@ -195,7 +197,8 @@ class LiveHost:
         )
         self.engine = Engine(spec, Scripted(self.script))
         last = await replay(self.engine, self.ledger)
-        self.market = LiveMarket(self.engine, self.venue, lambda: self.venue.at, self.hurry.pace, self.waits)
+        parts = self.engine, self.venue, lambda: self.venue.at, self.hurry.pace, self.waits, self.restored
+        self.market = LiveMarket(*parts)
         self.journal = Journal(self.ledger, lambda row: None, 1)
         self.alive = True
         self._begun = asyncio.ensure_future(self._begin(last))
