@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from investbot.bootstrap.home import InstanceHome
 from investbot.config.instance import InstanceConfig
 from investbot.config.intelligence import IntelligenceSection, SourcePart
-from investbot.engine.intelligence import Veto
 from investbot.ports.intelligence import IntelligenceSource
+
+if TYPE_CHECKING:
+    from investbot.engine.intelligence import Veto
 
 _KEY = "intelligence."
 """What the names of sources' keys begin with in an instance's own store."""
@@ -41,7 +44,9 @@ def asked_by(
 
 
 def veto_of(told: IntelligenceSection) -> Veto:
-    """Give the veto in the engine's words."""
+    """Give the veto in the engine's words; numbers of arrays are imported here and not before a process is isolated."""
+    from investbot.engine.intelligence import Veto
+
     below, above = told.veto_below, told.veto_above
     return Veto(None if below is None else float(below), None if above is None else float(above))
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.bootstrap.assembly import identity_of
 from investbot.bootstrap.live import at_venue
 from investbot.config.instance import InstanceConfig
 from investbot.control.rows import event_row, told
+from investbot.domain.codec import encode
 from investbot.domain.errors import UsageError
+from investbot.domain.intelligence import IntelligenceHeard
 from investbot.domain.market import DAY, Millis
 from investbot.domain.states import TradingState, seen
 from investbot.domain.times import rfc3339
 from investbot.instance.heartbeat import idle_row
+from investbot.ports.ledger import Recorded
 
-KINDS = ("positions", "orders", "fills", "trips", "signals", "events", "equity", "daily", "market_data")
+KINDS = ("positions", "orders", "fills", "trips", "signals", "events", "equity", "daily", "market_data", "intelligence")
 """Every kind of row there is to read."""
 
 _RATIO = Decimal("0.0001")
@@ -50,10 +53,18 @@ def read_rows(
 def _rows(kind: str, reader: SqlcipherReader, since: Millis | None) -> Iterator[dict[str, Any]]:
     if kind == "events":
         return (event_row(recorded.seq, recorded.event) for recorded in reader.events(since=since))
+    if kind == "intelligence":
+        return map(_item, reader.events(since=since, kinds=("IntelligenceHeard",)))
     rows = reader.rows(kind, since)
     if kind == "daily":
         return ({**row, "day": rfc3339(row["day"] * DAY)[:_DATE]} for row in rows)
     return (told(dict(row)) for row in rows)
+
+
+def _item(recorded: Recorded) -> dict[str, Any]:
+    """Tell one item of the world outside, and when it was received."""
+    heard = cast("IntelligenceHeard", recorded.event)
+    return told({"at": heard.at, **encode(heard.item)})
 
 
 def _filter(symbol: str | None, timeframe: str | None) -> Callable[[Mapping[str, Any]], bool]:

@@ -33,6 +33,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "rows": ("positions", "orders", "fills", "events", "equity"),
     "trips": ("trips",),
     "signals": ("signals",),
+    "intelligence": ("intelligence",),
     "logs": ("logs",),
     "dash": ("dash",),
     "money": ("capital", "size"),

@@ -16,6 +16,9 @@ Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,18})?
 Cause = Annotated[str, StringConstraints(pattern=r"^(operator|fleet:[A-Za-z0-9._$-]{1,48})$")]
 """What a pause is for: an operator's hand, or a limit of the fleet."""
 
+MOST_ITEMS = 200
+"""Items of intelligence that one message can hold."""
+
 
 class Message(BaseModel):
     """Root of all messages: strict types, unknown keys refused, immutable."""
@@ -78,11 +81,13 @@ class Answer(Message):
 class InstanceRequest(Message):
     """What the supervisor asks of an instance."""
 
-    action: Literal["pause", "resume", "flatten", "close", "allocate", "configure", "stop", "size"]
+    action: Literal["pause", "resume", "flatten", "close", "allocate", "configure", "stop", "size", "intelligence"]
     symbol: str | None = None
     amount: Amount | None = None
     stop: Amount | None = None
     by: str = "operator"
+    items: list[dict[str, Any]] | None = Field(default=None, max_length=MOST_ITEMS)
+    """Intelligence, each item as JSON has it."""
     cause: Cause | None = None
     """None = an operator's; told only where it is another, for an instance may be older than its supervisor."""
 
@@ -149,6 +154,13 @@ class ConfigureArgs(NoArgs):
     yes: bool = False
 
 
+class IntelligenceArgs(NoArgs):
+    """Tell an instance what the world outside thinks, each item as JSON has it."""
+
+    name: Name
+    items: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_ITEMS)
+
+
 class KeysArgs(NoArgs):
     """Ask the venue of an instance what its keys may do."""
 
@@ -194,6 +206,7 @@ VERBS: dict[str, type[NoArgs]] = {
     "size": SizeArgs,
     "allocate": AllocateArgs,
     "configure": ConfigureArgs,
+    "intelligence": IntelligenceArgs,
     "keys": KeysArgs,
     "read": ReadArgs,
     "watch": WatchArgs,

@@ -13,7 +13,8 @@ from investbot.control.rows import event_row
 from investbot.domain.codec import encode
 from investbot.domain.errors import ConfigError, DataError, InvestBotError, TryAgain, UsageError
 from investbot.domain.events import Event, RequestRefused, SignalRaised
-from investbot.domain.facts import Action, OperatorRequest
+from investbot.domain.facts import Action, Intelligence, OperatorRequest
+from investbot.domain.intelligence import read_item
 from investbot.domain.market import Millis
 from investbot.domain.signal import Direction
 from investbot.engine import entries
@@ -52,6 +53,14 @@ def as_fact(request: InstanceRequest, at: Millis) -> OperatorRequest:
     amount = None if request.amount is None else Decimal(request.amount)
     cause = request.cause or "operator"
     return OperatorRequest(at, ACTIONS[request.action], request.symbol, amount, request.by, cause)
+
+
+def from_outside(request: InstanceRequest) -> FactAt | None:
+    """Give the fact of a request that tells of the world outside, None for any other; DataError for no item."""
+    if request.action != "intelligence":
+        return None
+    items = tuple(map(read_item, request.items or ()))
+    return lambda at: Intelligence(at, items)
 
 
 def check(request: InstanceRequest, symbols: Sequence[str], name: str) -> None:

@@ -133,7 +133,7 @@ class Runner:
 
     async def _ask(self, loop: Loop, request: InstanceRequest) -> Any:
         if request.action != "configure":
-            return await loop.ask(request)
+            return await loop.ask(request, desk.from_outside(request))
         settings = self._parts.settings
         new = settings.read(request.by)
         answer: dict[str, Any] = {"action": request.action, "events": []}

@@ -183,6 +183,8 @@ class Supervisor:
                 return await self._trading.allocate(args)
             case m.ConfigureArgs():
                 return await self._trading.configure(args)
+            case m.IntelligenceArgs():
+                return await self._trading.tell(args)
             case m.KeysArgs():
                 return await self._keys(args.name)
             case m.ReadArgs():

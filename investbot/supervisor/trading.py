@@ -11,6 +11,7 @@ from investbot.control.messages import (
     CloseArgs,
     ConfigureArgs,
     InstanceRequest,
+    IntelligenceArgs,
     PanicArgs,
     SizeArgs,
     WaitArgs,
@@ -71,6 +72,10 @@ class Trading:
         """Give the quantity that the rules allow for a stop at this price."""
         request = InstanceRequest(action="size", symbol=args.symbol, stop=args.stop, by=args.by)
         return await self._ask(args.name, request)
+
+    async def tell(self, args: IntelligenceArgs) -> Any:
+        """Tell an instance what the world outside thinks; give the events that it led to."""
+        return await self._ask(args.name, InstanceRequest(action="intelligence", items=args.items, by=args.by))
 
     async def allocate(self, args: AllocateArgs) -> Line:
         """Change an allocation: the running instance first, for it may refuse, then its configuration."""

@@ -88,7 +88,10 @@ def _filled(shell: Shell) -> Iterator[Shell]:
     (tmp_path / "candles.csv.gz").write_bytes(gzip.compress("\n".join([HEAD, *lines]).encode()))
     _reach_this_machine(tmp_path / "bin")
     shell.ok("init")
-    made_up = market(speed=5, extends='extends = "conservative"')
+    item = {"source": "news", "bias": 0.2, "confidence": 0.5, "published_at": "2024-01-01", "expires_at": "2024-01-30"}
+    (tmp_path / "items.jsonl").write_text(json.dumps(item), encoding="utf-8")
+    news = '\n[[intelligence.sources]]\nname = "news"\nkind = "file"\nfile = "items.jsonl"\n'
+    made_up = market(speed=5, extends='extends = "conservative"') + news
     for name in ("example", "conservative"):
         (shell.home / f"profiles/{name}.toml").write_text(made_up, encoding="utf-8")
     yield shell
@@ -125,6 +128,7 @@ def test_every_example_works(shell: Shell, monkeypatch: pytest.MonkeyPatch, caps
         if words[:2] == ["config", "set"]:
             words.remove("market.timeframe=5m")  # the made-up market has it already
         asked = (shell.folder / "webhook.txt").read_bytes() if words[0] == "notify" else b"apiKey=a\nsecret=b\n"
+        asked = b"canary\n" if words[0] == "intelligence" else asked
         typed = io.TextIOWrapper(io.BytesIO(asked if words[-1] == "-" else b""))
         monkeypatch.setattr("sys.stdin", typed)
         capsys.readouterr()

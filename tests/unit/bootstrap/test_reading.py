@@ -15,8 +15,9 @@ from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.bootstrap.reading import KINDS, at_stake, read_rows, status_row
 from investbot.config.instance import InstanceConfig, load_instance, with_capital
 from investbot.domain.errors import UsageError
-from investbot.domain.facts import Action, OperatorRequest
-from investbot.domain.market import Cursor
+from investbot.domain.facts import Action, Intelligence, OperatorRequest
+from investbot.domain.intelligence import IntelligenceItem
+from investbot.domain.market import HOUR, Cursor
 from investbot.domain.times import parse_rfc3339
 from tests.integration.instance_homes import KEY, make_home, replaying
 from tests.unit.instance.hosts import BTC, PLAIN, Host, make_engine, make_market, walk
@@ -60,6 +61,7 @@ KEYS = {
     "equity": {"at", "equity"},
     "daily": {"day", "start_equity", "end_equity", "trips"},
     "market_data": {"at", "symbol", "timeframe", "opened_at", "open", "high", "low", "close", "volume"},
+    "intelligence": {"at", "source", "symbol", "bias", "confidence", "published_at", "expires_at", "item_id", "text"},
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 
@@ -79,6 +81,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if len(events) > 300 and any(holding.quantity for holding in engine.state.holdings.values()):
             break
     events += market.handle(OperatorRequest(engine.state.last_candle_at, Action.PAUSE, by="ana"))
+    at = engine.state.last_candle_at
+    item = IntelligenceItem("news", BTC, 0.5, 0.5, at, at + HOUR, "n1")
+    events += market.handle(Intelligence(at, (item,)))
     ledger.append(events, Cursor(BTC, each.opened_at))
     ledger.close()
     return made.path

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from investbot.control.messages import InstanceRequest
 from investbot.domain.errors import DataError
 from investbot.domain.facts import Fact, Intelligence, IntelligenceFailed
 from investbot.domain.intelligence import IntelligenceHeard, IntelligenceItem, IntelligenceRefused
@@ -176,3 +177,30 @@ async def test_an_instance_hears_stores_and_goes_on(monkeypatch: pytest.MonkeyPa
     assert {each.source for each in of(host, IntelligenceRefused)} == {"bad", "broken"}
     assert len(of(host, IntelligenceRefused)) == 2
     assert all(source.closed for source in sources)
+
+
+LINE: dict[str, Any] = {
+    "source": "desk",
+    "bias": 0.5,
+    "confidence": 0.5,
+    "published_at": BEGIN,
+    "expires_at": BEGIN + DAY,
+}
+
+
+async def test_items_are_pushed_once_and_their_faults_are_told() -> None:
+    host = Host(walk(60))
+    runner = host.runner()
+    task = asyncio.create_task(runner.run())
+    await host.until(lambda: runner._loop and runner._loop.candles == 60)
+    early = {**LINE, "published_at": BEGIN + 20 * DAY, "expires_at": BEGIN + 21 * DAY}
+    request = InstanceRequest(action="intelligence", items=[LINE, LINE, early])
+    told = await runner.serve(request)
+    assert [event["kind"] for event in told["events"]] == ["IntelligenceHeard", "IntelligenceRefused"]
+    assert (await runner.serve(request))["events"][0]["kind"] == "IntelligenceRefused"
+    with pytest.raises(DataError, match="bias"):
+        await runner.serve(InstanceRequest(action="intelligence", items=[{**LINE, "bias": 7}]))
+    assert (await runner.serve(InstanceRequest(action="intelligence")))["events"] == []
+    host.venue.finish()
+    assert (await task).finished
+    assert len(of(host, IntelligenceHeard)) == 1
