@@ -76,15 +76,19 @@ class Executor:
     # ---- its own life ------------------------------------------------------------------------------------------
 
     async def recover(
-        self, instruments: Mapping[str, Instrument], recent: Iterable[Past], sent: Mapping[str, Millis]
+        self,
+        instruments: Mapping[str, Instrument],
+        recent: Iterable[Past],
+        sent: Mapping[str, Millis],
+        restored: Restored | None = None,
     ) -> None:
         """Connect, and find out about every order an earlier process may have sent, before anything else is done.
 
         `recent` are orders made lately, which are ours although they are done, each with the venue's id of it where
         that was told, and fills that were booked; `sent` tells when orders (by id) were sent, in venue time
-        (milliseconds). Returns once all is known, or when
-        the key is refused although something is held: then it goes on in the background. AuthFailed when nothing
-        is held; DataError, ConfigError for settings no patience helps with.
+        (milliseconds); orders that a `restored` ledger lacks are asked for before any entry. Returns once all is known,
+        or when the key is refused although something is held: then it goes on in the background. AuthFailed when
+        nothing is held; DataError, ConfigError for settings no patience helps with.
         """
         floor = self.floor
         await self._connect_once(instruments)
@@ -98,12 +102,10 @@ class Executor:
             self._unknown.add(order_id)
             self._keep(OwnOrder.known(known, sent.get(order_id), accepted=known.state in _ACCEPTED))
         await floor.turns.until(lambda: not self._unsettled() or floor.troubles.refused)
-
-    async def settle_restore(self, restored: Restored) -> None:
-        """Ask for orders that a restored ledger lacks; entries wait for that, also while the key is refused."""
-        hold(self.floor, restored)
-        work = self._beside(settle(self.floor, restored), "restored")
-        await self.floor.turns.until(lambda: work.done() or self.floor.troubles.refused)
+        if restored is not None:
+            hold(floor, restored)
+            work = self._beside(settle(floor, restored), "restored")
+            await floor.turns.until(lambda: work.done() or floor.troubles.refused)
 
     async def reconcile(self) -> None:
         """Compare ledger and venue now; at once over while the key is refused."""

@@ -101,7 +101,7 @@ def restore(
 
 
 def expire(context: typer.Context, names: Names = None, every: Every = False, dry_run: DryRun = False) -> int:
-    """Throw away archives and shipped history that `[backups]` of investbot.toml no longer asks for; all by default.
+    """Throw away archives and shipped history that the settings no longer ask for, of all instances or those named.
 
     Counted are archives and not days: what stays is the last of each of the 30 newest days, 8 weeks and 12 months with
     a backup, the newest, and the newest that was verified, whatever a clock says.
