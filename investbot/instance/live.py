@@ -97,6 +97,18 @@ class LiveMarket:
             back = None
         await self.executor.recover(instruments, recent, sent, back)
 
+    def _on_their_way(self, events: list[Event]) -> list[Event]:
+        """Say SENT of entries in the breath that intends them, so that one transaction and not two comes before them.
+
+        After a crash in between they are looked up and found absent, which costs seconds; a stop, which cannot spare
+        them, is only intended until it is sent.
+        """
+        entries = [each.order for each in events if isinstance(each, OrderPlaced) and each.order.role is Role.ENTRY]
+        if not entries:
+            return events
+        now = self.executor.floor.now()
+        return [*events, *self._engine.take([OrderReport(now, each.order_id, OrderState.SENT) for each in entries])]
+
     def _tell(self, facts: Sequence[Fact]) -> None:
         conclude = partial(self._conclude, facts)
         if self._hearer is None:
