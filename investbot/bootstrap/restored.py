@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from investbot.adapters.storage.history import restores
 from investbot.backup.placing import finish
 from investbot.bootstrap.home import Home, InstanceHome
-from investbot.instance.lost_orders import Restored
+
+if TYPE_CHECKING:
+    from investbot.instance.lost_orders import Restored
 
 __all__ = ["finish", "namespaces_of", "restored_of"]
 
@@ -23,5 +27,7 @@ def namespaces_of(place: Home, folder: InstanceHome, key: bytes) -> tuple[str, .
 
 def restored_of(place: Home, folder: InstanceHome, key: bytes) -> Restored | None:
     """Tell whether the ledger was taken back, and what must be asked for since; None where it never was."""
+    from investbot.instance.lost_orders import Restored  # brings libraries whose threads an isolation would not reach
+
     found = restores(folder.ledger, key)
     return Restored(found[-1][0], namespaces_of(place, folder, key)[:-1]) if found else None
