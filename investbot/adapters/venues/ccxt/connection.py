@@ -15,6 +15,7 @@ from investbot.adapters.venues.ccxt.capabilities import oddities, told_by_operat
 from investbot.adapters.venues.ccxt.endpoints import Endpoints
 from investbot.adapters.venues.ccxt.endpoints import told as worded
 from investbot.adapters.venues.ccxt.failures import backoff, demand_json, failures, translated
+from investbot.adapters.venues.ccxt.limiter import RateLimiter, public_limiter
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.market_list import MarketList
 from investbot.adapters.venues.ccxt.markets import load_instruments
@@ -50,6 +51,8 @@ class Connection:
     ) -> None:
         self._name = self.name = name
         self._listing = MarketList(folder, clock.now)
+        self._folder = folder
+        self._limiter: RateLimiter | None = None
         self._sandbox = sandbox
         self._settings = settings
         self._clock = clock
@@ -68,6 +71,7 @@ class Connection:
         """Load the class and the markets of `symbols`; ConfigError, DataError or VenueError, with nothing left open."""
         spot = not any(":" in symbol for symbol in symbols)
         self._exchange = await asyncio.to_thread(self._make, spot=spot)
+        self._limiter = public_limiter(self._name, self._exchange, self._folder, self._clock.monotonic)
         try:
             if self._sandbox:
                 to_sandbox(self._exchange, self._settings)
@@ -113,13 +117,18 @@ class Connection:
         exchange = self._exchange
         if exchange is None:
             raise VenueUnavailable(f"{self._name} is closed.")
+        if self._limiter is not None:
+            await self._limiter.take(1, urgent=False)
         began = self._clock.monotonic()
         try:
             with localcontext():  # ccxt sets rounding and traps of the context it finds: the engine's
                 answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
         except failures() as error:
             self._endpoints.failed("fetch_ohlcv")
-            raise self._translated(error, exchange.last_response_headers) from None
+            refused = self._translated(error, exchange.last_response_headers)
+            if self._limiter is not None and isinstance(refused, RateLimited):
+                await self._limiter.pause(refused.retry_after_s)
+            raise refused from None
         self._endpoints.answered("fetch_ohlcv", self._clock.monotonic() - began)
         return answer
 
@@ -164,6 +173,7 @@ class Connection:
         told["candles"] = "stream" if self._stream is not None and self._stream.alive else "polling"
         rate = self._venue_clock.rate
         told |= {} if rate == 1.0 else {"clock_rate": f"{rate:.2f}"}
+        told |= {} if self._limiter is None else {"candle_requests_left": f"{self._limiter.level():.0%}"}
         if self._last_error:
             told |= {"last_error": self._last_error, "failures_in_a_row": str(self._failed)}
         return told
@@ -182,6 +192,8 @@ class Connection:
         stream, self._stream = self._stream, None
         if stream is not None:
             await stream.stop()
+        if self._limiter is not None:
+            self._limiter.close()
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             await exchange.close()
@@ -201,6 +213,8 @@ class Connection:
     async def _sync(self, exchange: Any) -> None:
         """Measure the venue's clock against ours, where it tells its time."""
         if exchange.has.get("fetchTime"):
+            if self._limiter is not None:
+                await self._limiter.take(1, urgent=False)
             began = self._clock.monotonic()
             told = int(await exchange.fetch_time())
             ended = self._clock.monotonic()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from investbot.domain.errors import RateLimited
 
@@ -184,6 +185,23 @@ class RateLimiter:
             return Bucket(tokens, at, until, int(told.get("nonce", 0)))
         except (ValueError, TypeError, KeyError):
             return Bucket(self._capacity, self._monotonic())
+
+
+def public_limiter(
+    venue: str,
+    exchange: Any,
+    folder: Path | None,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> RateLimiter | None:
+    """Limit what is asked without a key, by ccxt's own pace for the venue (`rateLimit`, ms); None where that is off.
+
+    A venue counts it by address: all processes of a home share the file in `folder`, whatever they ask for.
+    """
+    if not exchange.enableRateLimit or not exchange.rateLimit:
+        return None
+    path = None if folder is None else folder / "requests.json"
+    return RateLimiter(venue, path, max(1, round(60_000 / exchange.rateLimit)), monotonic, sleep)
 
 
 def _opened(path: Path) -> int:

@@ -5,13 +5,18 @@ import json
 import multiprocessing
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from investbot.adapters.venues.ccxt.limiter import RateLimiter, bucket_path
+from investbot.adapters.venues.ccxt.connection import Connection
+from investbot.adapters.venues.ccxt.limiter import RateLimiter, bucket_path, public_limiter
 from investbot.domain.errors import RateLimited
+from investbot.domain.market import Timeframe
 from tests.exchange.clock import HandClock
+from tests.exchange.server import LoopbackExchange
 
 
 def limiter(clock: HandClock, path: Path | None = None, per_minute: int = 1200) -> RateLimiter:
@@ -192,3 +197,42 @@ def test_a_bucket_is_named_by_account_and_does_not_tell_the_key(tmp_path: Path) 
     assert one.parent == tmp_path
     assert one.name.startswith("binance-")
     assert "canary" not in str(one.name)
+
+
+@pytest.mark.parametrize(("pace_ms", "is_on", "calls"), [(50, True, 1200), (1000, True, 60), (50, False, None)])
+def test_the_public_side_has_the_pace_that_ccxt_keeps(
+    tmp_path: Path, pace_ms: int, is_on: bool, calls: int | None
+) -> None:
+    exchange = SimpleNamespace(enableRateLimit=is_on, rateLimit=pace_ms)
+    limiter = public_limiter("there", exchange, tmp_path, HandClock().monotonic)
+    assert (None if limiter is None else limiter._capacity) == calls
+
+
+async def test_all_who_ask_for_candles_draw_on_one_bucket_and_leave_a_venue_alone_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, one = HandClock(), Timeframe.parse("1m")
+
+    def of_five(name: str, _exchange: object, folder: Path, monotonic: Callable[[], float]) -> RateLimiter:
+        return RateLimiter(name, folder / "requests.json", 5, monotonic, clock.sleep)
+
+    monkeypatch.setattr("investbot.adapters.venues.ccxt.connection.public_limiter", of_five)
+    async with LoopbackExchange(clock.now) as exchange:
+        first, second = (
+            Connection("binance", exchange.settings(), clock, lambda: 0.5, folder=tmp_path) for _ in range(2)
+        )
+        for connection in (first, second):
+            await connection.open(["BTC/USDT"], one)  # each asks for the time twice
+        for connection in (first, second):
+            with pytest.raises(RateLimited, match="its limit"):
+                await connection.candles("BTC/USDT", one, clock.now() - 600_000, 5)
+        assert exchange.asked("klines") == []
+        clock.tick(60_000)
+        exchange.fail("429")
+        with pytest.raises(RateLimited):
+            await first.candles("BTC/USDT", one, clock.now() - 600_000, 5)
+        assert first.health()["candle_requests_left"] == "80%"
+        assert await second.candles("BTC/USDT", one, clock.now() - 600_000, 5)
+        assert clock.slept == [7.0]
+        for connection in (first, second):
+            await connection.close()
