@@ -121,9 +121,13 @@ def rotate(context: typer.Context, names: Names = None, every: Every = False) ->
         wanted += _kept(vault) if every else []
         with session.output.working("Copying and comparing …"):
             lines = each(wanted, lambda name: _rotate(home, vault, name))
+    code = session.output.lines(lines)
     if any(line["ok"] for line in lines):
         tell_supervisor(home)
-    return session.output.lines(lines)
+        session.output.warn(
+            "a backup of the vault from before has not these keys; make one: investbot backup create --all"
+        )
+    return code
 
 
 def recovery_key(context: typer.Context, yes: Yes = False) -> None:

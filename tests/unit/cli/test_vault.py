@@ -204,7 +204,8 @@ def test_a_new_data_key(cli: Cli, folder: Path) -> None:
     old = opened(folder).data_key("alpha")
     trips = cli("trips", "alpha", "--json").out
     result = cli("vault", "rotate", "alpha")
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.err.count("\n")) == (0, 1)
+    assert "investbot backup create --all" in result.err
     assert re.fullmatch(r"alpha: has a new key; its \d+ events were copied and compared\n", result.out)
     assert not opens(home / "instances/alpha/ledger.db", old)
     assert cli("trips", "alpha", "--json").out == trips
@@ -384,3 +385,24 @@ def test_a_command_waits_after_wrong_passphrases_and_says_so(
     assert len(waited) == 1
     assert 0 < waited[0] <= 1
     assert "wrong passphrases were tried here; the next try is due in 1 s" in result.err
+
+
+# ---- the doctor ----
+
+
+def issues(cli: Cli) -> list[str]:
+    return [row["what"] for row in cli("doctor", "--json").json if row["check"] == "vault"]
+
+
+def test_the_doctor_judges_passphrase_and_recovery_key(cli: Cli, folder: Path) -> None:
+    assert issues(cli) == ["there is no recovery key"]
+    cli("vault", "recovery-key")
+    assert issues(cli) == ["the passphrase is good and there is a recovery key"]
+    cli("vault", "passphrase", "--new-passphrase-file", write_new(folder, "kestrel"), "--weak", "--keep-keys")
+    (folder / "home/passphrase").write_text("kestrel", encoding="utf-8")
+    (folder / "home/passphrase").chmod(0o600)
+    rows = cli("doctor", "--json", "--passphrase-file", str(folder / "home/passphrase")).json
+    told = [row["what"] for row in rows if row["check"] == "vault"]
+    assert told[0] == "the passphrase is guessed easily (about 16 bits)"
+    assert told[1].startswith("the passphrase lies in the home: ")
+    assert len(told) == 2
