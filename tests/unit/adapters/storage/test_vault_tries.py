@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from investbot.adapters.storage import vault_tries
+from investbot.adapters.storage import vault_sealing, vault_tries
 from investbot.adapters.storage.vault import Vault
 from investbot.adapters.storage.vault_tries import LONGEST_S, Tries, left_s, pause_s, tries
 from investbot.domain.errors import TryAgain, VaultError, WrongPassphrase
@@ -134,6 +135,26 @@ def test_many_at_once_get_no_guess_for_free(path: Path, clock: Clock) -> None:
         each.join()
     assert outcomes.count(WrongPassphrase) == 3
     assert waiting == [1.0] * 13
+
+
+def test_only_one_passphrase_is_stretched_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, inside, most = vault_sealing.unwrap, [0], [0]
+
+    def counted(*given: Any) -> bytearray:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.005)
+        found = real(*given)
+        inside[0] -= 1
+        return found
+
+    monkeypatch.setattr(vault_sealing, "unwrap", counted)
+    threads = [threading.Thread(target=Vault.unlock, args=(path, PASSPHRASE)) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert (most, inside) == ([1], [0])
 
 
 KILLED = """
