@@ -74,4 +74,5 @@ class BreakoutRegime:
             f"regime {Regime(int(regime)).name.lower()}; volume {now['volume']:.1f} times the mean."
         )
         confidence = 0.55 + 0.1 * (now["volume"] >= 2.0 * self.volume)
-        return Signal(Direction.LONG, confidence, reason, stop=stop if stop > 0.0 else None)
+        setup = f"{Regime(int(regime)).name.lower()} breakout"
+        return Signal(Direction.LONG, confidence, reason, stop=stop if stop > 0.0 else None, setup=setup)

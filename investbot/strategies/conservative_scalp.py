@@ -106,7 +106,9 @@ class ConservativeScalp:
             parts.append(f"RSI({self.rsi}) turned up from {view.previous['rsi']:.1f} to {now['rsi']:.1f}")
         parts.append(f"ATR({self.atr}) is {now['atr'] / close:.4f} of the price")
         confidence = 0.5 + 0.15 * ((touched and dipped) + (view.confirm is not None))
-        return Signal(Direction.LONG, confidence, "; ".join(parts) + ".", stop=stop if stop > 0.0 else None)
+        setup = "dip+rsi" if touched and dipped else "dip" if touched else "rsi"
+        reason = "; ".join(parts) + "."
+        return Signal(Direction.LONG, confidence, reason, stop=stop if stop > 0.0 else None, setup=setup)
 
     def _broken(self, view: MarketView) -> str:
         """Say how the trend broke."""

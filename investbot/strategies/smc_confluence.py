@@ -22,6 +22,7 @@ from investbot.domain.market import MINUTE, Millis
 from investbot.domain.reading import Bias, Reading
 from investbot.domain.signal import Direction, Signal
 from investbot.strategies.api import MarketView, check_parameters, parameter
+from investbot.strategies.grounds import structure_levels, structure_setup, weighed_parts
 from investbot.strategies.words import plain
 
 _TIERS = {
@@ -35,6 +36,7 @@ _TIERS = {
     "candle": 3,
     "session": 3,
     "round": 3,
+    "intelligence": 3,
 }
 _NEAR_ROUND = 0.5
 """ATR within which a round price counts as near."""
@@ -53,10 +55,10 @@ class SmcConfluence:
     above them; `structure`: the last break by close. Tier 2 (weight 2): `gap`: the bar trades in an open fair value
     gap; `block`: in an order block that holds; `discount`: under the middle of the dealing range; `flow`: the state of
     the order flow. Tier 3 (weight 1): `candle` pattern of the bar; `session`: London or New York is open (adds to the
-    side of the trend); `round` price just below. Each mirrors for a fall. Sweeps, breaks and flow count for
-    `fresh_minutes`. The stop opinion lies `stop_atr` ATR under the lowest of swept low, block and range; the targets
-    are the pools that rest above, three at most. SHORT (leave) on a change of character downwards, or when they weigh
-    as much for a fall.
+    side of the trend); `round` price just below; `intelligence`, where it has a weight. Each mirrors for a fall.
+    Sweeps, breaks and flow count for `fresh_minutes`. The stop opinion lies `stop_atr` ATR under the lowest of swept
+    low, block and range; the targets are the pools that rest above, three at most. SHORT (leave) on a change of
+    character downwards, or when they weigh as much for a fall.
     """
 
     name: ClassVar[str] = "smc_confluence"
@@ -77,6 +79,9 @@ class SmcConfluence:
     weight_candle: float = _weight(3, "a candle pattern")
     weight_session: float = _weight(3, "an open session")
     weight_round: float = _weight(3, "a round price")
+    weight_intelligence: float = parameter(
+        0.0, "weight of what the world outside thinks; -1: that of tier 3, 0: off", least=-1.0, most=100.0
+    )
 
     def __post_init__(self) -> None:
         """ConfigError when a parameter is out of its bounds."""
@@ -131,7 +136,16 @@ class SmcConfluence:
         if view.holding or not view.now["atr"] > 0.0:
             return None
         reason = f"Score {confluence.score:.0f} of 100: {confluence.evidence}."
-        return Signal(Direction.LONG, confluence.score / 100.0, reason, self._stop(view), self._targets(view))
+        return Signal(
+            Direction.LONG,
+            confluence.score / 100.0,
+            reason,
+            self._stop(view),
+            self._targets(view),
+            structure_setup(view),
+            weighed_parts(confluence),
+            structure_levels(view),
+        )
 
     def weighed(self, view: MarketView) -> Confluence:
         """Weigh everything that is seen at this bar."""
@@ -149,6 +163,7 @@ class SmcConfluence:
             "flow": self._flow(view),
             "candle": _candle(view, cast("Sequence[Reading]", view.found["candles"])),
             "round": _round(view),
+            "intelligence": view.outlook.reading(view.closed_at) if view.outlook is not None else None,
         }
         trend = found["trend"]
         if trend is not None and _BUSY & set(open_sessions(view.closed_at - 1)):

@@ -15,8 +15,9 @@ from investbot.analysis.wyckoff.events import Name, Phase, Schematic, WyckoffEve
 from investbot.analysis.wyckoff.schematics import Wyckoff
 from investbot.domain.market import MINUTE
 from investbot.domain.reading import Bias, Reading
-from investbot.domain.signal import Direction, Signal
+from investbot.domain.signal import Direction, Signal, SignalLevel
 from investbot.strategies.api import MarketView, check_parameters, parameter
+from investbot.strategies.grounds import method_parts
 
 _AGREEING = 3
 """Of the four rules to confirm a rise, how many make a reading."""
@@ -45,6 +46,9 @@ class WyckoffElliott:
     width: int = parameter(5, "bars on both sides of an Elliott turn", least=1, most=50)
     window: int = parameter(60, "bars in which a Wyckoff climax is the extreme", least=10, most=1000)
     atr: int = parameter(14, "period of ATR, bars", least=1, most=500)
+    weight_intelligence: float = parameter(
+        0.0, "what strength of the world outside counts as a method, 0..1; 0: off", least=0.0, most=1.0
+    )
 
     def __post_init__(self) -> None:
         """ConfigError when a parameter is out of its bounds."""
@@ -77,7 +81,8 @@ class WyckoffElliott:
         """Form the opinion described above."""
         if not (self._is_news(view, "wyckoff", on=self.wyckoff) or self._is_news(view, "elliott", on=self.elliott)):
             return None
-        fusion = fuse(self.readings(view))
+        readings = self.readings(view)
+        fusion = fuse(readings)
         if fusion.level is Level.NONE or fusion.confidence < self.min_confidence:
             return None
         if fusion.bias is Bias.BEARISH:
@@ -85,7 +90,9 @@ class WyckoffElliott:
         if view.holding or not view.now["atr"] > 0.0:
             return None
         stop, targets = atr_levels(view.bar.close, view.now["atr"], fusion.bias)
-        return Signal(Direction.LONG, fusion.confidence, _told(fusion), stop if stop > 0.0 else None, targets)
+        setup, parts = "+".join(reading.source for reading in fusion.agreeing), method_parts(readings)
+        least = stop if stop > 0.0 else None
+        return Signal(Direction.LONG, fusion.confidence, _told(fusion), least, targets, setup, parts, _levels(view))
 
     def readings(self, view: MarketView) -> list[Reading | None]:
         """Give what each method that is switched on says at this bar, None where it says nothing."""
@@ -96,6 +103,9 @@ class WyckoffElliott:
             found.append(_elliott(view))
         if self.indicators_on:
             found.append(_confirmed(view))
+        if self.weight_intelligence:
+            outlook = view.outlook
+            found.append(None if outlook is None else outlook.reading(view.closed_at, self.weight_intelligence))
         return found
 
     def _is_news(self, view: MarketView, name: str, *, on: bool) -> bool:
@@ -128,6 +138,13 @@ def _elliott(view: MarketView) -> Reading | None:
     bias = Bias.BULLISH if best.expects is Side.HIGH else Bias.BEARISH
     said = f"{best.form.value} in {wave}, score {best.score:.2f}, wrong beyond {best.invalidation:g}."
     return Reading(f"elliott.{best.form.value}", bias, best.score, said, counts[-1].known_at)
+
+
+def _levels(view: MarketView) -> tuple[SignalLevel, ...]:
+    """Give the price beyond which the best count is wrong."""
+    counts = cast("tuple[Counts, ...]", view.found["elliott"])
+    best = counts[-1].candidates[:1] if counts else ()
+    return tuple(SignalLevel(f"invalidation of {each.form.value}", each.invalidation, each.score) for each in best)
 
 
 def _confirmed(view: MarketView) -> Reading | None:

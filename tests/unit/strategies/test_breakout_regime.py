@@ -17,6 +17,7 @@ BEFORE = {"upper": 100.4, "middle": 98.0}
 def test_a_breakout_in_a_trend_is_bought() -> None:
     signal = opinion(BreakoutRegime(), view_of(NOW, BEFORE))
     assert (signal.direction, signal.confidence, signal.stop) == (Direction.LONG, 0.55, 98.5)
+    assert signal.setup == "trend breakout"
     assert "highest high of 20 bars, 100.4; regime trend; volume 1.5 times the mean" in signal.reason
 
 
@@ -27,7 +28,7 @@ def test_twice_the_volume_makes_it_surer() -> None:
 def test_a_volatile_market_counts_where_it_is_allowed() -> None:
     view = view_of(changed(NOW, regime=float(Regime.VOLATILE)), BEFORE)
     assert says(BreakoutRegime(), view) is None
-    assert says(BreakoutRegime(volatile=True), view) is Direction.LONG
+    assert opinion(BreakoutRegime(volatile=True), view).setup == "volatile breakout"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_a_touch_of_the_fast_average_is_bought_with_a_stop_under_it() -> None:
     assert signal.confidence == 0.5
     assert signal.stop == pytest.approx(99.6 - 0.5 * 0.4)
     assert signal.targets == ()
+    assert signal.setup == "dip"
     assert signal.reason == (
         "trend up: EMA(20) 100.1 above EMA(50) 98.1; pullback to 99.8 closed back above the fast EMA at 100.5; "
         "ATR(14) is 0.0040 of the price."
@@ -63,10 +64,12 @@ def test_a_turn_of_rsi_is_bought_and_both_together_are_surer() -> None:
     assert signal is not None
     assert "RSI(14) turned up from 44.9 to 45.0" in signal.reason
     assert "pullback" not in signal.reason
+    assert signal.setup == "rsi"
     assert signal.confidence == 0.5
     both = evaluate(touched(before={"rsi": 40.0}))
     assert both is not None
     assert both.confidence == pytest.approx(0.65)
+    assert both.setup == "dip+rsi"
     surest = evaluate(touched(before={"rsi": 40.0}, confirm=confirming(101.0, 100.0)))
     assert surest is not None
     assert surest.confidence == pytest.approx(0.8)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from investbot.analysis.findings import Side
+from investbot.analysis.intelligence import Outlook
 from investbot.analysis.structure.blocks import Block, Mitigation
 from investbot.analysis.structure.breaks import Break, Kind
 from investbot.analysis.structure.flow import Flow, FlowChange
@@ -271,3 +272,45 @@ def test_it_declares_what_it_reads() -> None:
     assert set(SmcConfluence().indicators()) == {*NOW, "pools", "breaks", "gaps", "blocks", "flow", "candles"}
     assert set(SmcConfluence().confirm_indicators()) == {"trend"}
     assert SmcConfluence().warmup == 200
+
+
+def test_an_opinion_says_what_it_rests_on() -> None:
+    pools = (pool(), Pool(Side.HIGH, "London", 104.0, 1, State.RESTING, math.nan, NIGHT, NIGHT))
+    signal = opinion(SmcConfluence(), seen(**{**EVERYTHING, "pools": pools}))
+    assert signal.setup == "sweep+break"
+    points = {part.name: round(part.points) for part in signal.parts}
+    assert points["trend"] == 15
+    assert sum(part.points for part in signal.parts) == pytest.approx(signal.confidence * 100.0)
+    assert [(each.kind, each.price, each.session) for each in signal.levels] == [
+        ("London high resting", 104.0, "london"),
+        ("equal low swept", 99.2, ""),
+        ("extreme of a sweep", 98.9, ""),
+        ("break of structure", 100.0, ""),
+        ("gap bottom", 99.5, ""),
+        ("gap top", 100.5, ""),
+    ]
+    assert [round(each.strength, 2) for each in signal.levels[:2]] == [0.75, 0.67]
+
+
+@pytest.mark.parametrize(
+    ("news", "setup"),
+    [
+        ({"pools": (pool(),), "breaks": (), "gaps": ()}, "sweep"),
+        ({"breaks": (broken(),), "gaps": (gap(at=NIGHT),), "pools": (pool(at=NIGHT - MINUTE),)}, "break+gap"),
+    ],
+)
+def test_the_set_up_is_what_is_new(news: dict[str, Any], setup: str) -> None:
+    assert opinion(SmcConfluence(threshold=1.0), seen(**{**EVERYTHING, **news})).setup == setup
+
+
+def test_the_world_outside_counts_where_it_has_a_weight() -> None:
+    view = seen(**EVERYTHING)
+    view.outlook = Outlook(-0.5, 1, "Outside")
+    assert bias("intelligence", view) is Bias.BEARISH
+    without = opinion(SmcConfluence(), view).confidence
+    assert without == opinion(SmcConfluence(), seen(**EVERYTHING)).confidence
+    assert opinion(SmcConfluence(weight_intelligence=5.0), view).confidence == pytest.approx(
+        (without * 20 - 5 * 0.5) / 25
+    )
+    view.outlook = None
+    assert bias("intelligence", view) is None

@@ -7,6 +7,7 @@ import pytest
 from investbot.analysis.elliott.counts import Count, Counts
 from investbot.analysis.elliott.waves import Form
 from investbot.analysis.findings import Side
+from investbot.analysis.intelligence import Outlook
 from investbot.analysis.wyckoff.events import Name, Phase, Schematic, WyckoffEvent
 from investbot.domain.market import MINUTE
 from investbot.domain.reading import Bias
@@ -160,3 +161,25 @@ def test_it_declares_what_it_reads() -> None:
     assert set(WyckoffElliott().indicators()) == {*QUIET, "wyckoff", "elliott"}
     assert WyckoffElliott().confirm_indicators() == {}
     assert WyckoffElliott().warmup == 150
+
+
+def test_an_opinion_says_what_it_rests_on() -> None:
+    signal = opinion(WyckoffElliott(), seen(event(), waves=(counts(),)))
+    assert signal.setup == "wyckoff.spring+elliott.impulse"
+    assert [(part.name, part.points) for part in signal.parts] == [("wyckoff.spring", 70.0), ("elliott.impulse", 60.0)]
+    assert [(level.kind, level.price, level.strength) for level in signal.levels] == [
+        ("invalidation of impulse", 95.0, 0.6)
+    ]
+    assert opinion(WyckoffElliott(), seen(event(name=Name.TEST, confidence=0.95))).levels == ()
+
+
+def test_the_world_outside_is_a_method_where_it_has_a_weight() -> None:
+    view = seen(event(confidence=0.6))
+    assert says(WyckoffElliott(), view) is None
+    view.outlook = Outlook(0.8, 2, "Outside")
+    assert says(WyckoffElliott(), view) is None
+    signal = opinion(WyckoffElliott(weight_intelligence=0.5), view)
+    assert signal.confidence == pytest.approx((0.6 + 0.4) / 2)
+    assert signal.setup == "wyckoff.spring+intelligence"
+    view.outlook = None
+    assert WyckoffElliott(weight_intelligence=0.5).readings(view)[-1] is None
