@@ -41,8 +41,11 @@ ALL_IN = RiskRules(
 
 
 @pytest.mark.parametrize(("name", "symbol", "timeframe"), FILES)
-@pytest.mark.parametrize("risk", [CAUTIOUS, ALL_IN], ids=["cautious", "all-in"])
-@pytest.mark.parametrize("strategy", [MovingAverageCross(), ConservativeScalp()], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    ("strategy", "risk"),
+    [(MovingAverageCross(), ALL_IN), (ConservativeScalp(), CAUTIOUS)],
+    ids=lambda each: type(each).__name__,
+)
 def test_the_books_close(
     market_data: Path, name: str, symbol: str, timeframe: str, risk: RiskRules, strategy: Strategy
 ) -> None:
