@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -38,11 +38,14 @@ def ship_once(
 class Shipper:
     """Ships the instances of one home into it, and from there to every folder of `to`."""
 
-    def __init__(self, home: Home, to: Sequence[Path], recipients: Sequence[str]) -> None:
-        """Take the home, the folders that get copies, and further age recipients."""
+    def __init__(
+        self, home: Home, to: Sequence[Path], recipients: Sequence[str], alive: Callable[[], object] = lambda: None
+    ) -> None:
+        """Take the home, the folders that get copies, further age recipients, and what is told of every segment."""
         self._home = home
         self._to = tuple(to)
         self._recipients = tuple(recipients)
+        self._alive = alive
 
     def ship(self, name: str, key: bytes, keys: Keys, at: Millis) -> int:
         """Ship one instance; `key` opens its ledger. Errors as for `ship_once`."""
@@ -60,12 +63,16 @@ class Shipper:
                     seal,
                     (sealing.recipient_of(keys.identities[0]), *self._recipients),
                     at,
-                    lambda state: write_beside(folder / STATE, _state(state, seal)),
+                    lambda state: self._remember(folder / STATE, _state(state, seal)),
                 )
         except OSError as error:
             raise BackupError(f"{folder} cannot be written: {error.strerror}.") from None
         shelf.copy()
         return count
+
+    def _remember(self, path: Path, state: bytes) -> None:
+        write_beside(path, state)
+        self._alive()
 
 
 class _AllShelves(SegmentFolder):

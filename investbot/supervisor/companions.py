@@ -1,8 +1,9 @@
 """Companions: processes of a home that instances lean on, as a feed. Started before them, ended after them.
 
 A companion takes the lock `run/NAME.lock` for life, says a line on its pipe once it works and at least every few
-seconds from then on, and ends on SIGTERM. It holds no key of an instance. One that a dead supervisor left behind is
-ended and started anew: its pipe is broken, and what leans on it gets along without it meanwhile.
+seconds from then on, and ends on SIGTERM. It holds no key but what the supervisor answers where it may ask. One that a
+dead supervisor left behind is ended and started anew: its pipe is broken, and what leans on it gets along without it
+meanwhile.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,8 @@ class Companion:
 
     It is handed `--home HOME --ready-fd N`. Instances wait at most `ready_s` seconds for it after it was first started;
     `heartbeat_s` seconds without a line on the pipe are too many. One that is not always `wanted` is started once that
-    is true: it is asked, on a thread, at the start of the supervisor and before each start of an instance.
+    is true: it is asked, on a thread, at the start of the supervisor and before each start of an instance. One with an
+    `answer` is handed `--ask-fd N` too, a socket on which it may ask; one 0 byte says that there is no answer.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Companion:
     ready_s: float = 20.0
     heartbeat_s: float = 30.0
     wanted: Callable[[], bool] | None = None
+    answer: Callable[[bytes], bytes] | None = None
 
 
 class CompanionKeeper(ProcessKeeper):
@@ -55,6 +60,7 @@ class CompanionKeeper(ProcessKeeper):
         self.policy = companion.restart
         self._companion = companion
         self._pipe = -1
+        self._asking: socket.socket | None = None
 
     @property
     def settled(self) -> bool:
@@ -69,6 +75,9 @@ class CompanionKeeper(ProcessKeeper):
             process = self._start(home, writing)
         except OSError as error:
             os.close(reading)
+            if self._asking is not None:
+                self._asking.close()
+                self._asking = None
             message = f"The process of {self.name} could not be made ({error.strerror}); free some memory or disk."
             raise TryAgain(message) from None
         finally:
@@ -77,17 +86,31 @@ class CompanionKeeper(ProcessKeeper):
         self._pipe = reading
         return process
 
+    def _door(self) -> list[socket.socket]:
+        """Make the two ends of the way to ask, where the companion may; the first one stays here."""
+        if self._companion.answer is None:
+            return []
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self._asking = ours
+        return [theirs]
+
     def _start(self, home: Path, writing: int) -> Process:
         words = stderr_path(home, self.name)
         words.unlink(missing_ok=True)
         command = [sys.executable, "-P", "-X", "faulthandler", *self._companion.program]
-        with os.fdopen(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as stderr:
+        with ExitStack() as open_:
+            stderr = open_.enter_context(
+                os.fdopen(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb")
+            )
+            doors = [open_.enter_context(each).fileno() for each in self._door()]
+            asking = [word for door in doors for word in ("--ask-fd", str(door))]
             made = subprocess.Popen(
-                [*command, "--home", str(home), "--ready-fd", str(writing)],
+                [*command, "--home", str(home), "--ready-fd", str(writing), *asking],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                pass_fds=(writing,),
+                pass_fds=(writing, *doors),
                 env=clean_environment(os.environ),
                 cwd=home,
                 start_new_session=True,
@@ -99,6 +122,29 @@ class CompanionKeeper(ProcessKeeper):
     def _watch(self, process: Process) -> None:
         super()._watch(process)
         asyncio.get_running_loop().add_reader(self._pipe, self._hear)
+        if self._asking is not None:
+            asyncio.get_running_loop().add_reader(self._asking, self._answer)
+
+    def _answer(self) -> None:
+        """Answer one question; one that is put badly, or that nobody reads the answer to, hurts nobody."""
+        asking, answer = self._asking, self._companion.answer
+        if asking is None or answer is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            question = b""
+            with contextlib.suppress(ConnectionError):
+                question = asking.recv(_READ)
+            if not question:
+                self._shut()
+                return
+            with contextlib.suppress(ConnectionError):
+                asking.send(answer(question) or b"\0")
+
+    def _shut(self) -> None:
+        if self._asking is not None:
+            asyncio.get_running_loop().remove_reader(self._asking)
+            self._asking.close()
+            self._asking = None
 
     def _hear(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -113,6 +159,7 @@ class CompanionKeeper(ProcessKeeper):
             asyncio.get_running_loop().remove_reader(self._pipe)
             os.close(self._pipe)
             self._pipe = -1
+        self._shut()
 
     def _gone(self, process: Process) -> None:
         self._hang_up()
