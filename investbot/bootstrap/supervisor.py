@@ -31,6 +31,7 @@ from investbot.bootstrap.notices import FleetNews
 from investbot.bootstrap.process import harden
 from investbot.bootstrap.process_log import process_log
 from investbot.bootstrap.settings import recorded
+from investbot.bootstrap.shipping_companion import shipping_companion
 from investbot.bootstrap.systemd import Manager, SupervisorHerald
 from investbot.bootstrap.vault_opening import DataKeys, open_vault
 from investbot.config.fleet import load_fleet
@@ -42,6 +43,7 @@ from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
 from investbot.supervisor import daemon
 from investbot.supervisor.app import Supervisor
+from investbot.supervisor.companions import Companion
 from investbot.supervisor.lifecycle import RestartPolicy
 from investbot.supervisor.lines import Line
 from investbot.supervisor.outside import Recipe
@@ -76,7 +78,9 @@ def run_supervisor(
             try:
                 outside = FleetFiles(place, vault, clock)
                 post = Post(place.path, FleetNews(place, vault, outside.data_key, redactor.add), clock)
-                supervising = _supervise(place, outside, spawner, post, clock, ready or (lambda: None), restore=restore)
+                beside = [feed_companion(place), shipping_companion(place, vault, outside.data_key)]
+                told = ready or (lambda: None)
+                supervising = _supervise(place, outside, spawner, post, clock, told, beside, restore=restore)
                 return asyncio.run(supervising)
             finally:
                 vault.close()
@@ -220,11 +224,18 @@ class FleetFiles:
 
 
 async def _supervise(
-    home: Home, outside: FleetFiles, spawner: Spawner, post: Post, clock: Clock, ready: Ready, *, restore: bool
+    home: Home,
+    outside: FleetFiles,
+    spawner: Spawner,
+    post: Post,
+    clock: Clock,
+    ready: Ready,
+    companions: Sequence[Companion],
+    *,
+    restore: bool,
 ) -> list[Line]:
     loop = asyncio.get_running_loop()
     herald = SupervisorHerald(Manager(os.environ))
-    companions = [feed_companion(home)]
     more: dict[str, Any] = {"companions": companions, "herald": herald, "post": post, "access": access_of(home)}
     more |= {"limits": LimitsFile(home.path).read, "look_at_keys": key_desk(home, outside.data_key)}
     supervisor = Supervisor(home.path, outside, spawner, clock, **more)
