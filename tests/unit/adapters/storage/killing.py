@@ -24,7 +24,7 @@ from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault, Vault
 from investbot.adapters.storage.vault_ways import add_recovery, change_passphrase, renew
-from investbot.domain.errors import VaultError, WrongPassphrase
+from investbot.domain.errors import InvestBotError, VaultError, WrongPassphrase
 from tests.unit.adapters.storage.samples import FAST, Story
 
 OLD, NEW = "correct horse battery staple", "tangled otter violin harbour"
@@ -70,7 +70,7 @@ def main() -> None:
                 found = check(place, truth)
                 _demand_whole(place, found, truth)
                 told = {"change": name, "seam": done, "when": when, "opens": found}
-            except Exception as error:  # noqa: BLE001 - it is the result
+            except (AssertionError, InvestBotError, OSError) as error:  # it is the result
                 told = {"change": name, "seam": done, "when": when, "error": repr(error)}
             sys.stdout.write(json.dumps(told) + "\n")
 

@@ -168,6 +168,7 @@ def test_keys_of_backups_are_made_anew_and_the_earlier_stay(vault: OpenVault) ->
     sealing = seal_key(vault, "alpha")
     renew(vault, NEW, FAST)
     assert vault.secret_get(IDENTITY) is None
+    assert vault.secret_get(f"{IDENTITY}/1") == first
     assert backup_identities(vault) == (first,)
     second = backup_identity(vault, lambda: "AGE-SECRET-KEY-1SECOND")
     assert seal_key(vault, "alpha") != sealing
