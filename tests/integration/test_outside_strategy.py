@@ -22,7 +22,7 @@ GUIDE = (REPOSITORY / "docs/writing-a-strategy.md").read_text(encoding="utf-8")
 def block(kind: str, holding: str) -> str:
     """The first block of code of a kind that holds a text."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-    return next(text for of, text in blocks if of == kind and holding in text)
+    return str(next(text for of, text in blocks if of == kind and holding in text))
 
 
 @pytest.fixture
