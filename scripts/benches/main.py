@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.benches import analysis, engine, faces, feed, fleet, isolation, latency, ledger, markets, prefix
+from scripts.benches import analysis, backups, engine, faces, feed, fleet, isolation, latency, ledger, markets, prefix
 
 BENCHES = {
     "engine": engine.measure,
@@ -24,8 +24,9 @@ BENCHES = {
     "fleet": fleet.measure,
     "feed": feed.measure,
     "markets": markets.measure,
+    "backups": backups.measure,
 }
-LONG = {"prefix", "latency", "fleet"}
+LONG = {"prefix", "latency", "fleet", "backups"}
 """Many minutes: only when named."""
 
 
