@@ -11,7 +11,7 @@ import typer
 from investbot.bootstrap.home import Home
 from investbot.cli.auditing import audited
 from investbot.cli.choices import Every, Names, Yes
-from investbot.cli.fleet import chosen, each, open_home
+from investbot.cli.fleet import chosen, each, home_path, open_home
 from investbot.cli.registry import MONEY, add, family
 from investbot.cli.session import Session
 from investbot.cli.store import changing, is_kept, is_locked, tell_supervisor, unlocked
@@ -165,7 +165,9 @@ def recover(
     from investbot.adapters.storage.vault_ways import change_passphrase
 
     session: Session = context.obj
-    home = open_home(session)
+    home = Home(home_path(session))
+    if not home.vault.is_file():  # a vault that was taken from a backup opens before the rest of its home is back
+        home = open_home(session)
     words = asked_words(session, words_file)
     with audited(home, "vault recover", []):
         vault = Vault.recover(home.vault, from_words(words))
