@@ -15,6 +15,9 @@ from investbot.domain.intelligence import IntelligenceItem, read_number
 from investbot.domain.market import Millis
 from investbot.ports.intelligence import Answer
 
+_DIGITS = 12
+"""Decimals of a bias: none of them is the arithmetic's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -80,7 +83,7 @@ class JsonSource:
     def _items(self, row: Any, now: Millis) -> Iterator[IntelligenceItem]:
         paths = self._paths
         number = read_number(at(row, paths.bias), "bias")
-        bias = 2.0 * (number - paths.low) / (paths.high - paths.low) - 1.0
+        bias = round(2.0 * (number - paths.low) / (paths.high - paths.low) - 1.0, _DIGITS)
         published_at = moment_of(at(row, paths.published_at)) if paths.published_at else None
         confidence = read_number(at(row, paths.confidence), "confidence") if paths.confidence else None
         name = _told(at(row, paths.name)) if paths.name else ""
