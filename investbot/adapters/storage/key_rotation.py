@@ -48,7 +48,8 @@ def rotate(vault: OpenVault, name: str, ledger: Path) -> CopyReport:
 def settle(vault: OpenVault, name: str, ledger: Path) -> bool:
     """End a rotation that was begun, forwards or backwards, and tell whether there was one; the caller holds its lock.
 
-    VaultError, LedgerError when the ledger opens under neither key: both are kept.
+    VaultError. LedgerError when the ledger opens under neither key, or a kept file beside it cannot follow: both keys
+    are kept, the one that opens the ledger as the present one.
     """
     vault.reload()
     try:
@@ -60,10 +61,16 @@ def settle(vault: OpenVault, name: str, ledger: Path) -> bool:
     if not forwards and not opens(ledger, current):
         raise LedgerError(f"The ledger {ledger} opens under neither of its keys; put its last good copy in its place.")
     right, other = (upcoming, current) if forwards else (current, upcoming)
-    for copy in sorted(ledger.parent.glob(f"{ledger.name}.v*.copy")):
-        if not opens(copy, right) and opens(copy, other):
-            copy_verified(copy, other, copy, new_key=right, replace=True)
     sqlcipher.remove(ledger.with_name(f"{ledger.name}.part"))
+    for kept in _kept(ledger):
+        try:
+            _follow(kept, other, right)
+        except InvestBotError as error:
+            if forwards:
+                _swap(vault, name)
+            raise LedgerError(
+                f"{kept} cannot follow to another key ({str(error).rstrip('.')}); move it away, then rotate again."
+            ) from None
     _end(vault, name, forwards=forwards)
     return True
 
@@ -75,6 +82,17 @@ def opens(ledger: Path, key: Key) -> bool:
     except InvestBotError:
         return False
     return True
+
+
+def _kept(ledger: Path) -> list[Path]:
+    """Name the files under the ledger's key that migrations and restores have left beside it."""
+    return sorted((*ledger.parent.glob(f"{ledger.name}.v*.copy"), *ledger.parent.glob(f"replaced/*/{ledger.name}")))
+
+
+def _follow(kept: Path, other: Key, right: Key) -> None:
+    if not opens(kept, right) and opens(kept, other):
+        with _alone(kept, other):
+            copy_verified(kept, other, kept, new_key=right, replace=True)
 
 
 def _begin(vault: OpenVault, name: str) -> None:
@@ -90,6 +108,15 @@ def _end(vault: OpenVault, name: str, *, forwards: bool) -> None:
         slots = file.instances[name]
         kept = slots.next if forwards and slots.next else slots.current
         return replace(file, instances={**file.instances, name: Slots(kept)})
+
+    vault.change(work)
+
+
+def _swap(vault: OpenVault, name: str) -> None:
+    def work(file: VaultFile, _: bytes) -> VaultFile:
+        slots = file.instances[name]
+        current = slots.next or slots.current
+        return replace(file, instances={**file.instances, name: Slots(current, slots.current)})
 
     vault.change(work)
 

@@ -96,6 +96,42 @@ def test_older_copies_beside_it_follow(place: Place) -> None:
     assert stranger.read_bytes() == b"no ledger"
 
 
+def test_what_a_restore_has_replaced_follows_with_its_log(place: Place) -> None:
+    old = place.vault.data_key("alpha")
+    kept = place.ledger.parent / "replaced/000003-x/ledger.db"
+    kept.parent.mkdir(parents=True)
+    with closing(sqlcipher.connect(place.ledger, old)) as open_still:
+        open_still.execute("INSERT INTO secrets VALUES ('late', 'in the log', 3)")
+        for name in ("ledger.db", "ledger.db-wal"):
+            shutil.copy2(place.ledger.with_name(name), kept.with_name(name))
+    assert kept.with_name("ledger.db-wal").stat().st_size > 0
+    rotate(place.vault, "alpha", place.ledger)
+    new = place.vault.data_key("alpha")
+    assert not opens(kept, old)
+    assert get_secrets(kept, new) == {"apiKey": "canary", "late": "in the log"}
+
+
+def test_a_kept_file_that_cannot_follow_keeps_both_keys(place: Place) -> None:
+    old = place.vault.data_key("alpha")
+    kept = place.ledger.with_name("ledger.db.v3.copy")
+    copies.copy_verified(place.ledger, old, kept)
+    damaged = bytearray(kept.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    kept.write_bytes(damaged)
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=r"ledger\.db\.v3\.copy cannot follow .* move it away"):
+            rotate(place.vault, "alpha", place.ledger)
+        vault = place.unlocked()
+        assert place.told(vault.data_key("alpha")) == place.story
+        assert vault.data_key("alpha") != old
+        assert vault.data_key("alpha", upcoming=True) == old
+        assert pending(place.path) == ("alpha",)
+    kept.rename(place.ledger.with_name("elsewhere"))
+    assert settle(place.vault, "alpha", place.ledger)
+    assert pending(place.path) == ()
+    assert place.told(place.vault.data_key("alpha")) == place.story
+
+
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_ledger_that_somebody_has_open_is_left_alone(place: Place, read_only: bool) -> None:
     key = place.vault.data_key("alpha")
