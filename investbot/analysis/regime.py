@@ -78,55 +78,55 @@ class Regimes:
         ratio: Array = np.full(bars.size, NAN)
         np.divide(_after(self.step, several, bars.size), usual, out=ratio, where=usual > 0.0)
         known = ~(np.isnan(adx) | np.isnan(volatility) | np.isnan(efficiency))
-        holding, regimes = _Hysteresis(self.confirm), np.full(bars.size, NAN)
         first = int(np.argmax(known)) if known.any() else bars.size
-        regimes[first:] = [
-            holding.update(*measures)
-            for measures in zip(
-                adx[first:].tolist(),
-                volatility[first:].tolist(),
-                efficiency[first:].tolist(),
-                ratio[first:].tolist(),
-                strict=True,
-            )
+        judged = [
+            found(adx[first:], volatility[first:], efficiency[first:], ratio[first:], held).tolist() for held in _HELD
         ]
+        holding, regimes = _Hysteresis(self.confirm), np.full(bars.size, NAN)
+        regimes[first:] = [holding.update(now[holding.held + 1]) for now in zip(*judged, strict=True)]
         return regimes, adx, volatility, efficiency, ratio
 
 
-def found(adx: float, volatility: float, efficiency: float, ratio: float, held: int) -> int:
-    """Judge four measures, mildly for the regime that is `held` (-1 for none); NaN never reaches a bound."""
-    if volatility >= (0.70 if held == Regime.VOLATILE else 0.85):
-        return 2
-    if volatility <= (0.30 if held == Regime.QUIET else 0.15):
-        return 3
-    if held == Regime.TREND:
-        agreeing = (adx >= 20.0) + (efficiency >= 0.25) + (ratio >= 1.0)
-    else:
-        agreeing = (adx >= 25.0) + (efficiency >= 0.35) + (ratio >= 1.1)
-    return 1 if agreeing >= 2 else 0
+def found(adx: Any, volatility: Any, efficiency: Any, ratio: Any, held: int) -> Any:
+    """Judge four measures, floats or columns alike, mildly for the regime that is `held` (-1 for none).
+
+    NaN never reaches a bound.
+    """
+    is_trend = held == Regime.TREND
+    volatile = 1 * (volatility >= (0.70 if held == Regime.VOLATILE else 0.85))
+    quiet = 1 * (volatility <= (0.30 if held == Regime.QUIET else 0.15))
+    agreeing = (
+        1 * (adx >= (20.0 if is_trend else 25.0))
+        + (efficiency >= (0.25 if is_trend else 0.35))
+        + (ratio >= (1.0 if is_trend else 1.1))
+    )
+    return 2 * volatile + (1 - volatile) * (3 * quiet + (1 - quiet) * (agreeing >= 2))
+
+
+_HELD = (-1, *Regime)
+"""What may hold when a bar is judged, in the order of its number."""
 
 
 class _Hysteresis:
     """Keeps a regime until another one was found on enough bars running."""
 
-    __slots__ = ("_candidate", "_confirm", "_held", "_seen")
+    __slots__ = ("_candidate", "_confirm", "_seen", "held")
 
     def __init__(self, confirm: int) -> None:
         self._confirm = confirm
-        self._held = self._candidate = -1
+        self.held = self._candidate = -1
         self._seen = 0
 
-    def update(self, adx: float, volatility: float, efficiency: float, ratio: float) -> float:
-        """Take the next bar's measures and give the number of the regime that holds."""
-        now = found(adx, volatility, efficiency, ratio, self._held)
-        if now == self._held:
+    def update(self, now: int) -> float:
+        """Take what the next bar was found to be, and give the number of the regime that holds."""
+        if now == self.held:
             self._seen = 0
             return now
         self._seen = self._seen + 1 if now == self._candidate else 1
         self._candidate = now
-        if self._held < 0 or self._seen >= self._confirm:
-            self._held, self._seen = now, 0
-        return self._held
+        if self.held < 0 or self._seen >= self._confirm:
+            self.held, self._seen = now, 0
+        return self.held
 
 
 class _RegimeStream:
@@ -153,7 +153,8 @@ class _RegimeStream:
         volatility = self._rank.update(natr) / 100.0 if natr == natr else NAN  # noqa: PLR0124 - NaN while it warms
         ratio = self._ratio(bar.close)
         known = adx == adx and volatility == volatility and efficiency == efficiency  # noqa: PLR0124
-        regime = self._holding.update(adx, volatility, efficiency, ratio) if known else NAN
+        holding = self._holding
+        regime = holding.update(found(adx, volatility, efficiency, ratio, holding.held)) if known else NAN
         return regime, adx, volatility, efficiency, ratio
 
     def _ratio(self, close: float) -> float:

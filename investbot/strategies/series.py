@@ -99,7 +99,7 @@ class Series:
         for name, finder in self._finders:
             found = finder.update(bar, closed_at)
             if found:
-                view.found[name] = (*view.found[name], *found)[-KEPT_FINDINGS:]
+                view.found[name] = (view.found[name] + found)[-KEPT_FINDINGS:]
 
     def _open_handles(self) -> None:
         """Call handles directly from the bar after they opened: it saves a third of the time."""

@@ -6,7 +6,8 @@ sizes are parts of ranges and bodies. Own definitions, after S. Nison, Japanese 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,41 +32,45 @@ class Shape(NamedTuple):
     """top - bottom."""
     reach: Any
     """high - low."""
+    way: Any
+    """1 where it rose, -1 where it fell, 0 where it closed as it opened."""
 
 
 def shape_of(bar: Bar) -> Shape:
     """Measure one bar."""
     opened, high, low, close, _ = bar
-    top, bottom = max(opened, close), min(opened, close)
-    return Shape(opened, high, low, close, top, bottom, top - bottom, high - low)
+    top, bottom = (close, opened) if close > opened else (opened, close)
+    way = (close > opened) - (close < opened)
+    return Shape(opened, high, low, close, top, bottom, top - bottom, high - low, way)
 
 
 def shapes_of(opened: Any, high: Any, low: Any, close: Any) -> Shape:
     """Measure columns of bars."""
     top, bottom = np.maximum(opened, close), np.minimum(opened, close)
-    return Shape(opened, high, low, close, top, bottom, top - bottom, high - low)
+    return Shape(opened, high, low, close, top, bottom, top - bottom, high - low, np.sign(close - opened))
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One pattern: its name, which way it leans, how many candles it takes, and when it holds.
+    """One pattern: its name, which way it leans, which way each of its candles goes, and when it holds.
 
-    `holds` takes that many shapes, the newest first.
+    `ways` are those of its candles, the newest first: 1 rises, -1 falls, 0 either. `holds` takes their shapes.
     """
 
     name: str
     bias: Bias
-    candles: int
+    ways: tuple[int, ...]
     holds: Callable[..., Any]
     words: str
 
+    @property
+    def candles(self) -> int:
+        """How many candles it takes."""
+        return len(self.ways)
 
-def _up(c: Shape) -> Any:
-    return c.close > c.open
-
-
-def _down(c: Shape) -> Any:
-    return c.close < c.open
+    def fits(self, ways: tuple[int, ...]) -> bool:
+        """Tell whether candles (the newest first) are enough and go the right ways."""
+        return len(ways) >= len(self.ways) and all(want in {0, way} for want, way in zip(self.ways, ways, strict=False))
 
 
 def _doji(c: Shape) -> Any:
@@ -106,101 +111,74 @@ def _strong(c: Shape) -> Any:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("doji", Bias.NEUTRAL, 1, _doji, "a body of at most a tenth of the range"),
-    Rule("full_body_up", Bias.BULLISH, 1, lambda c: _full(c) & _up(c), "a rising body of nine tenths of the range"),
-    Rule(
-        "full_body_down", Bias.BEARISH, 1, lambda c: _full(c) & _down(c), "a falling body of nine tenths of the range"
-    ),
-    Rule("pin_bar_up", Bias.BULLISH, 1, _pin_below, "a lower wick of six tenths of the range, hardly one above"),
-    Rule("pin_bar_down", Bias.BEARISH, 1, _pin_above, "an upper wick of six tenths of the range, hardly one below"),
-    Rule("inside_bar", Bias.NEUTRAL, 2, _inside, "the range lies within the one before"),
+    Rule("doji", Bias.NEUTRAL, (0,), _doji, "a body of at most a tenth of the range"),
+    Rule("full_body_up", Bias.BULLISH, (1,), _full, "a rising body of nine tenths of the range"),
+    Rule("full_body_down", Bias.BEARISH, (-1,), _full, "a falling body of nine tenths of the range"),
+    Rule("pin_bar_up", Bias.BULLISH, (0,), _pin_below, "a lower wick of six tenths of the range, hardly one above"),
+    Rule("pin_bar_down", Bias.BEARISH, (0,), _pin_above, "an upper wick of six tenths of the range, hardly one below"),
+    Rule("inside_bar", Bias.NEUTRAL, (0, 0), _inside, "the range lies within the one before"),
     Rule(
         "outside_bar_up",
         Bias.BULLISH,
-        2,
+        (0, 0),
         lambda c, b: _outside(c, b) & (c.close > b.high),
         "broke the low before, closed above the high",
     ),
     Rule(
         "outside_bar_down",
         Bias.BEARISH,
-        2,
+        (0, 0),
         lambda c, b: _outside(c, b) & (c.close < b.low),
         "broke the high before, closed below the low",
     ),
     Rule(
         "engulfing_up",
         Bias.BULLISH,
-        2,
-        lambda c, b: _up(c) & _down(b) & _covers(c, b),
+        (1, -1),
+        _covers,
         "a rising body covers the falling one before",
     ),
     Rule(
         "engulfing_down",
         Bias.BEARISH,
-        2,
-        lambda c, b: _down(c) & _up(b) & _covers(c, b),
+        (-1, 1),
+        _covers,
         "a falling body covers the rising one before",
     ),
     Rule(
         "piercing",
         Bias.BULLISH,
-        2,
-        lambda c, b: (
-            _up(c)
-            & _down(b)
-            & _strong(b)
-            & (c.open <= b.close)
-            & (c.close > (b.open + b.close) / 2)
-            & (c.close < b.open)
-        ),
+        (1, -1),
+        lambda c, b: _strong(b) & (c.open <= b.close) & (c.close > (b.open + b.close) / 2) & (c.close < b.open),
         "opened at or under a falling body and closed over its middle",
     ),
     Rule(
         "dark_cloud",
         Bias.BEARISH,
-        2,
-        lambda c, b: (
-            _down(c)
-            & _up(b)
-            & _strong(b)
-            & (c.open >= b.close)
-            & (c.close < (b.open + b.close) / 2)
-            & (c.close > b.open)
-        ),
+        (-1, 1),
+        lambda c, b: _strong(b) & (c.open >= b.close) & (c.close < (b.open + b.close) / 2) & (c.close > b.open),
         "opened at or over a rising body and closed under its middle",
     ),
     Rule(
         "morning_star",
         Bias.BULLISH,
-        3,
-        lambda c, b, a: (
-            _down(a) & _up(c) & _star(c, b, a) & (b.top <= (a.open + a.close) / 2) & (c.close > (a.open + a.close) / 2)
-        ),
+        (1, 0, -1),
+        lambda c, b, a: _star(c, b, a) & (b.top <= (a.open + a.close) / 2) & (c.close > (a.open + a.close) / 2),
         "a falling body, a small one in its lower half or under it, a rising one over its middle",
     ),
     Rule(
         "evening_star",
         Bias.BEARISH,
-        3,
-        lambda c, b, a: (
-            _up(a)
-            & _down(c)
-            & _star(c, b, a)
-            & (b.bottom >= (a.open + a.close) / 2)
-            & (c.close < (a.open + a.close) / 2)
-        ),
+        (-1, 0, 1),
+        lambda c, b, a: _star(c, b, a) & (b.bottom >= (a.open + a.close) / 2) & (c.close < (a.open + a.close) / 2),
         "a rising body, a small one in its upper half or over it, a falling one under its middle",
     ),
     Rule(
         "three_soldiers",
         Bias.BULLISH,
-        3,
+        (1, 1, 1),
         lambda c, b, a: (
-            _up(a)
-            & _up(b)
-            & _up(c)
-            & _strong(a)
+            _strong(a)
             & _strong(b)
             & _strong(c)
             & (b.close > a.close)
@@ -215,12 +193,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "three_crows",
         Bias.BEARISH,
-        3,
+        (-1, -1, -1),
         lambda c, b, a: (
-            _down(a)
-            & _down(b)
-            & _down(c)
-            & _strong(a)
+            _strong(a)
             & _strong(b)
             & _strong(c)
             & (b.close < a.close)
@@ -234,3 +209,10 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 """All rules, in the order in which a candle's findings are told."""
+
+FITTING: Mapping[tuple[int, ...], tuple[tuple[int, Rule], ...]] = {
+    ways: tuple((number, rule) for number, rule in enumerate(RULES) if rule.fits(ways))
+    for candles in (1, 2, 3)
+    for ways in itertools.product((-1, 0, 1), repeat=candles)
+}
+"""The rules that up to three candles may complete, with their numbers, by the ways these went, the newest first."""

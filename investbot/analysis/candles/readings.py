@@ -8,7 +8,7 @@ import numpy as np
 
 from investbot.analysis.analyser import Bars, Stream
 from investbot.analysis.candles.layers import CandleLayers
-from investbot.analysis.candles.patterns import RULES, Rule, Shape, shape_of, shapes_of
+from investbot.analysis.candles.patterns import FITTING, RULES, Rule, Shape, shape_of, shapes_of
 from investbot.domain.market import Bar, Millis
 from investbot.domain.reading import Bias, Reading
 
@@ -38,7 +38,7 @@ class CandlePatterns:
 
     def over(self, bars: Bars) -> tuple[Reading, ...]:
         """Give all readings of whole columns, oldest first."""
-        prices, lines = bars[:4], self.layers.over(bars)
+        whole, lines = shapes_of(*bars[:4]), self.layers.over(bars)
         size, volume, context = lines[4], lines[5], lines[7]
         agreeing = (size >= LARGE) + 2 * (volume >= BUSY)
         places = {
@@ -51,17 +51,20 @@ class CandlePatterns:
             first = rule.candles - 1
             if bars.size > first:
                 shapes = [
-                    shapes_of(*(column[first - back : bars.size - back] for column in prices))
+                    Shape(*(column[first - back : bars.size - back] for column in whole))
                     for back in range(rule.candles)
                 ]
-                hits = np.flatnonzero(rule.holds(*shapes)) + first
+                holds = rule.holds(*shapes)
+                for shape, way in zip(shapes, rule.ways, strict=True):
+                    holds = holds & (shape.way == way) if way else holds
+                hits = np.flatnonzero(holds) + first
                 ats.append(hits)
                 told.append(8 * number + places[rule.bias][hits])
         at, which = np.concatenate(ats), np.concatenate(told)
         order = np.lexsort((which, at))
         codes: list[int] = which[order].tolist()
         known: list[Millis] = bars.closed_at[at[order]].tolist()
-        return tuple(Reading(*_TOLD[code], when) for code, when in zip(codes, known, strict=True))
+        return tuple([Reading(*_TOLD[code], when) for code, when in zip(codes, known, strict=True)])
 
 
 class _PatternStream:
@@ -77,11 +80,12 @@ class _PatternStream:
         """Take one closed bar and give the patterns it completes."""
         shapes = self._shapes = (shape_of(bar), *self._shapes[:2])
         layers = self._layers.update(bar, closed_at)
-        known = len(shapes)
         return tuple(
-            _reading(number, rule, layers[4], layers[5], layers[7], closed_at)
-            for number, rule in enumerate(RULES)
-            if rule.candles <= known and rule.holds(*shapes[: rule.candles])
+            [
+                _reading(number, rule, layers[4], layers[5], layers[7], closed_at)
+                for number, rule in FITTING[tuple([shape.way for shape in shapes])]
+                if rule.holds(*shapes[: len(rule.ways)])
+            ]
         )
 
 

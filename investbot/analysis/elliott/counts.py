@@ -113,10 +113,13 @@ def _counted(turns: ZigZag, swings: Sequence[Swing], least: float) -> tuple[Coun
 def candidates(turns: Sequence[Swing], least: float = 0.0) -> list[Count]:
     """Give every count that the last turns allow, those under `least` left out."""
     row = tuple(turns)
+    rising = [turn.price for turn in row]
+    falling = [-price for price in rising]
     found = []
     for length in range(3, min(len(row), TURNS) + 1):
-        count = _impulse(row[-length:])
-        found += [count] if count is not None else []
+        prices = (rising if row[-length].side is Side.LOW else falling)[-length:]
+        if not impulse_breaks(prices):
+            found.append(_impulse(row[-length:], prices))
     if len(row) >= 4:
         found += _corrections(row[-4:])
     if len(row) >= TURNS:
@@ -124,11 +127,9 @@ def candidates(turns: Sequence[Swing], least: float = 0.0) -> list[Count]:
     return [count for count in found if count.score >= least]
 
 
-def _impulse(turns: tuple[Swing, ...]) -> Count | None:
+def _impulse(turns: tuple[Swing, ...], prices: Sequence[float]) -> Count:
+    """Make the count of turns that keep the rules; `prices` are theirs, negated when they fall."""
     side = Side.LOW if turns[0].side is Side.HIGH else Side.HIGH
-    prices = [turn.price * side for turn in turns]
-    if impulse_breaks(prices):
-        return None
     start, one, two = prices[:3]
     first = one - start
     against = Side.LOW if side is Side.HIGH else Side.HIGH
@@ -149,7 +150,8 @@ def _corrections(turns: tuple[Swing, ...]) -> list[Count]:
     side = turns[0].side
     prices = [turn.price * side for turn in turns]
     found = []
-    for form, score in ((Form.ZIGZAG, zigzag_score(prices)), (Form.FLAT, flat_score(prices))):
+    for form, scored in ((Form.ZIGZAG, zigzag_score), (Form.FLAT, flat_score)):
+        score = scored(prices)
         if score is not None:
             against = Side.LOW if side is Side.HIGH else Side.HIGH
             found.append(Count(form, against, "", turns, score, side, turns[-1].price, turns[0].price))

@@ -28,7 +28,10 @@ class Form(StrEnum):
 
 def nearness(ratio: float, *aims: float) -> float:
     """Tell how near a ratio is to the nearest of some Fibonacci ratios: 1 at it, 0 from a quarter of it away."""
-    return max(max(0.0, 1.0 - abs(ratio - aim) / (SPREAD * aim)) for aim in aims)
+    nearest = 0.0
+    for aim in aims:
+        nearest = max(nearest, 1.0 - abs(ratio - aim) / (SPREAD * aim))
+    return nearest
 
 
 def impulse_breaks(prices: Sequence[float]) -> str:
@@ -114,10 +117,12 @@ def triangle_score(prices: Sequence[float]) -> float | None:
 
     Each of the legs B to E is shorter than the one before; best when each is 0.618 of it. Source: Frost and Prechter.
     """
-    legs = [abs(after - before) for before, after in itertools.pairwise(prices)]
-    if min(legs) <= 0.0:
+    legs = [abs(prices[1] - prices[0])]
+    for before, after in itertools.pairwise(prices[1:]):
+        legs.append(abs(after - before))
+        if legs[-1] >= legs[-2]:
+            return None
+    if legs[-1] <= 0.0:
         return None
     ratios = [after / before for before, after in itertools.pairwise(legs)]
-    if max(ratios) >= 1.0:
-        return None
-    return sum(nearness(ratio, 0.618) for ratio in ratios) / len(ratios)
+    return sum([nearness(ratio, 0.618) for ratio in ratios]) / len(ratios)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -58,16 +59,19 @@ class VolumeProfile:
         """Give one column a line, each of shape (n,), NaN where there was no volume."""
         sessions = numbers(bars.closed_at, self.session, self.starts_at_hour).tolist()
         typical = ((bars.high + bars.low + bars.close) / 3.0).tolist()
-        rows, profile, current = [(NAN,) * 4] * bars.size, _Profile(self.step), None
-        prior: _Levels = (NAN, NAN, NAN)
-        for index, (session, price, volume) in enumerate(zip(sessions, typical, bars.volume.tolist(), strict=True)):
+        profile, current, starts = _Profile(self.step), None, list[int]()
+        pocs, prior = list[float](), [(NAN, NAN, NAN)]
+        for session, price, volume in zip(sessions, typical, bars.volume.tolist(), strict=True):
             if session != current:
-                prior, profile, current = profile.levels(), _Profile(self.step), session
+                starts.append(len(pocs))
+                prior.append(profile.levels())
+                profile, current = _Profile(self.step), session
             if volume > 0.0:
                 profile.add(price, volume)
-            rows[index] = (profile.poc, *prior)
-        table = np.array(rows, dtype=np.float64).reshape(bars.size, 4)
-        return tuple(np.ascontiguousarray(table[:, index]) for index in range(4))
+            pocs.append(profile.poc)
+        lengths = [after - before for before, after in pairwise([0, *starts, bars.size])]
+        levels = (np.repeat(np.array(line, dtype=np.float64), lengths) for line in zip(*prior, strict=True))
+        return (np.array(pocs, dtype=np.float64), *levels)
 
 
 class _Profile:

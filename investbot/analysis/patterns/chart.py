@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr
-from investbot.analysis.patterns.shapes import Outline, Shape, outlines
+from investbot.analysis.patterns.shapes import Line, Outline, Shape, outlines
 from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.analysis.structure.zigzag import ZigZag
 from investbot.domain.errors import ConfigError
@@ -73,7 +73,7 @@ class ChartPatterns:
         swings = confirmed(bars, self.width)
         atr, ats = Atr(14).over(bars).tolist(), bars.closed_at.tolist()
         for number, close in enumerate(bars.close.tolist()):
-            if desk.waiting:
+            if desk.edges and desk.stirs(number, close):
                 found += desk.look(number, close, ats[number])
             if number in swings:
                 desk.turn(swings[number], number, close, atr[number])
@@ -96,7 +96,8 @@ class PatternStream:
         """Take one closed bar; tell the patterns that it confirms."""
         self._number += 1
         atr, desk = self._atr(bar, closed_at), self._desk
-        found = tuple(desk.look(self._number, bar.close, closed_at)) if desk.waiting else ()
+        stirs = desk.edges and desk.stirs(self._number, bar.close)
+        found = tuple(desk.look(self._number, bar.close, closed_at)) if stirs else ()
         swings = self._swings(bar, closed_at)
         if swings:
             desk.turn(swings, self._number, bar.close, atr)
@@ -106,13 +107,15 @@ class PatternStream:
 class _Desk:
     """The shapes that wait for a close."""
 
-    __slots__ = ("_patience", "_turns", "waiting")
+    __slots__ = ("_patience", "_turns", "_waiting", "edges")
 
     def __init__(self, patience: int) -> None:
         self._patience = patience
         self._turns = ZigZag(TURNS)
-        self.waiting: dict[tuple[Shape, Side], tuple[Outline, int]] = {}
+        self._waiting: dict[tuple[Shape, Side], tuple[Outline, int]] = {}
         """Each with the bar it waits since."""
+        self.edges: tuple[tuple[int, Line, float, int], ...] = ()
+        """Side, line and stop of what waits, and the bar at which it has waited long enough."""
 
     def turn(self, swings: Iterable[Swing], number: int, close: float, atr: float) -> None:
         """Take new turns and lay out what they make, unless the close is beyond its line or its stop already."""
@@ -124,22 +127,40 @@ class _Desk:
         for outline in outlines(self._turns.turns, atr):
             beyond = (close - outline.line.at(number)) * outline.side > 0.0
             if not beyond and not _is_wrong(outline, close):
-                self.waiting[outline.shape, outline.side] = (outline, number)
+                self._waiting[outline.shape, outline.side] = (outline, number)
+        self._find_edges()
+
+    def stirs(self, number: int, close: float) -> bool:
+        """Tell whether a close confirms or ends anything that waits."""
+        for side, line, stop, ends in self.edges:
+            level = line.price + line.slope * (number - line.number)
+            if (close - level) * side > 0.0 or (close - stop) * side < 0.0 or number >= ends:
+                return True
+        return False
 
     def look(self, number: int, close: float, closed_at: Millis) -> list[Pattern]:
         """Hold a close against what waits."""
         found = []
-        for key, (outline, since) in tuple(self.waiting.items()):
+        for key, (outline, since) in tuple(self._waiting.items()):
             level = outline.line.at(number)
             if (close - level) * outline.side > 0.0:
-                del self.waiting[key]
+                del self._waiting[key]
                 target = level + outline.height * outline.side
                 found.append(
                     Pattern(outline.shape, outline.side, outline.turns, level, target, outline.stop, closed_at)
                 )
             elif number - since >= self._patience or _is_wrong(outline, close):
-                del self.waiting[key]
+                del self._waiting[key]
+        self._find_edges()
         return found
+
+    def _find_edges(self) -> None:
+        self.edges = tuple(
+            [
+                (int(outline.side), outline.line, outline.stop, since + self._patience)
+                for outline, since in self._waiting.values()
+            ]
+        )
 
 
 def _is_wrong(outline: Outline, close: float) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from investbot.analysis.findings import Side
 from investbot.analysis.structure.swings import Swing
@@ -28,8 +28,7 @@ class Shape(StrEnum):
     BEAR_FLAG = "bear flag"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line through `price` (quote per base) at bar `number`, changing by `slope` a bar."""
 
     number: int
@@ -41,8 +40,7 @@ class Line:
         return self.price + self.slope * (number - self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(NamedTuple):
     """A pattern that waits for its close: beyond `line` towards `side` it is confirmed, beyond `stop` it is none.
 
     `stop` lies against `side`; `height` (quote per base, above zero) is what the target is away from the break.
@@ -89,75 +87,75 @@ PARALLEL = 0.5
 def _reversals(row: tuple[Swing, ...], atr: float) -> list[Outline]:
     """Tops, with prices turned round for bottoms: double, triple, head and shoulders."""
     found: list[Outline] = []
-    last = row[-1] if row else None
-    if last is None or len(row) < 3:
+    if len(row) < 3:
         return found
-    top = last.side is Side.HIGH
-    sign = int(last.side)
+    top = row[-1].side is Side.HIGH
+    sign, breaks = (1, Side.LOW) if top else (-1, Side.HIGH)
     first, neck, second = row[-3:]
-    breaks = Side.LOW if top else Side.HIGH
-
-    def outline(shape: Shape, turns: tuple[Swing, ...], line: Line, stop: float, height: float) -> None:
-        found.append(Outline(shape, breaks, turns, line, stop, height))
-
-    outer = max(first.price * sign, second.price * sign)
-    depth = outer - neck.price * sign
-    if abs(first.price - second.price) <= EQUAL * atr and depth >= DEEP * atr:
-        shape = Shape.DOUBLE_TOP if top else Shape.DOUBLE_BOTTOM
-        outline(shape, row[-3:], Line(neck.number, neck.price), outer * sign, depth)
+    if abs(first.price - second.price) <= EQUAL * atr:
+        outer = max(first.price * sign, second.price * sign)
+        depth = outer - neck.price * sign
+        if depth >= DEEP * atr:
+            shape = Shape.DOUBLE_TOP if top else Shape.DOUBLE_BOTTOM
+            found.append(Outline(shape, breaks, row[-3:], Line(neck.number, neck.price), outer * sign, depth))
     if len(row) < 5:
         return found
     left, neck_one, head, neck_two, right = row[-5:]
-    highs = [turn.price * sign for turn in (left, head, right)]
-    necks = [neck_one.price * sign, neck_two.price * sign]
-    depth = max(highs) - min(necks)
-    if max(highs) - min(highs) <= EQUAL * atr and max(highs) - max(necks) >= DEEP * atr:
+    shoulder, middle, other = left.price * sign, head.price * sign, right.price * sign
+    highest, lowest = max(shoulder, middle, other), min(shoulder, middle, other)
+    upper_neck, lower_neck = neck_one.price * sign, neck_two.price * sign
+    lower = neck_one if upper_neck <= lower_neck else neck_two
+    if upper_neck < lower_neck:
+        upper_neck, lower_neck = lower_neck, upper_neck
+    if highest - lowest <= EQUAL * atr and highest - upper_neck >= DEEP * atr:
         shape = Shape.TRIPLE_TOP if top else Shape.TRIPLE_BOTTOM
-        lower = neck_one if necks[0] <= necks[1] else neck_two
-        outline(shape, row[-5:], Line(lower.number, lower.price), max(highs) * sign, depth)
-    stands_out = highs[1] - max(highs[0], highs[2]) >= HEAD * atr
-    shoulders_over_necks = min(highs[0], highs[2]) > max(necks)
-    if stands_out and shoulders_over_necks and abs(highs[0] - highs[2]) <= SHOULDERS * atr:
+        line = Line(lower.number, lower.price)
+        found.append(Outline(shape, breaks, row[-5:], line, highest * sign, highest - lower_neck))
+    stands_out = middle - max(shoulder, other) >= HEAD * atr
+    if stands_out and lowest > upper_neck and abs(shoulder - other) <= SHOULDERS * atr:
         shape = Shape.HEAD_AND_SHOULDERS if top else Shape.INVERSE_HEAD_AND_SHOULDERS
         line = through(neck_one, neck_two)
         height = (head.price - line.at(head.number)) * sign
-        outline(shape, row[-5:], line, head.price, height)
+        found.append(Outline(shape, breaks, row[-5:], line, head.price, height))
     return found
 
 
 def _converging(turns: tuple[Swing, ...], atr: float) -> list[Outline]:
     """Triangles and wedges: two highs and two lows whose lines come together."""
-    highs = [turn for turn in turns if turn.side is Side.HIGH]
-    lows = [turn for turn in turns if turn.side is Side.LOW]
+    highs, lows = (turns[::2], turns[1::2]) if turns[0].side is Side.HIGH else (turns[1::2], turns[::2])
+    up, down, level = highs[1].price - highs[0].price, lows[1].price - lows[0].price, EQUAL * atr
+    shape, ways = _converges(up, down, level)
+    if shape is None:
+        return []
     roof, floor = through(*highs), through(*lows)
     begins, ends = turns[0].number, turns[-1].number
     width = roof.at(begins) - floor.at(begins)
     if width < DEEP * atr or not 0.0 < roof.at(ends) - floor.at(ends) < width:
         return []
-    up, down = highs[1].price - highs[0].price, lows[1].price - lows[0].price
-    level = EQUAL * atr
-    flat_roof, flat_floor = abs(up) <= level, abs(down) <= level
+    found = []
+    if Side.HIGH in ways:
+        found.append(Outline(shape, Side.HIGH, turns, roof, lows[1].price, width))
+    if Side.LOW in ways:
+        found.append(Outline(shape, Side.LOW, turns, floor, highs[1].price, width))
+    return found
 
-    def both(shape: Shape) -> list[Outline]:
-        return [rising(shape), falling(shape)]
 
-    def rising(shape: Shape) -> Outline:
-        return Outline(shape, Side.HIGH, turns, roof, lows[1].price, width)
+_BOTH, _UP, _DOWN = (Side.HIGH, Side.LOW), (Side.HIGH,), (Side.LOW,)
 
-    def falling(shape: Shape) -> Outline:
-        return Outline(shape, Side.LOW, turns, floor, highs[1].price, width)
 
-    if flat_roof and down > level:
-        return both(Shape.ASCENDING_TRIANGLE)
-    if flat_floor and up < -level:
-        return both(Shape.DESCENDING_TRIANGLE)
+def _converges(up: float, down: float, level: float) -> tuple[Shape | None, tuple[Side, ...]]:
+    """Name what highs that move by `up` and lows by `down` may make, flat within `level`, and where it may break."""
+    if abs(up) <= level and down > level:
+        return Shape.ASCENDING_TRIANGLE, _BOTH
+    if abs(down) <= level and up < -level:
+        return Shape.DESCENDING_TRIANGLE, _BOTH
     if up < -level and down > level:
-        return both(Shape.SYMMETRICAL_TRIANGLE)
+        return Shape.SYMMETRICAL_TRIANGLE, _BOTH
     if up > level and down > level:
-        return [falling(Shape.RISING_WEDGE)]
+        return Shape.RISING_WEDGE, _DOWN
     if up < -level and down < -level:
-        return [rising(Shape.FALLING_WEDGE)]
-    return []
+        return Shape.FALLING_WEDGE, _UP
+    return None, ()
 
 
 def _flags(row: tuple[Swing, ...], atr: float) -> list[Outline]:
@@ -170,11 +168,12 @@ def _flags(row: tuple[Swing, ...], atr: float) -> list[Outline]:
     if pole < POLE * atr:
         return []
     deepest = min(first.price * sign, third.price * sign)
-    inside = second.price * sign < tip.price * sign and tip.price * sign - deepest <= FLAG * pole
+    if not (second.price * sign < tip.price * sign and tip.price * sign - deepest <= FLAG * pole):
+        return []
     edge, back = through(tip, second), through(first, third)
     steeper = max(abs(edge.slope), abs(back.slope))
     against = edge.slope * sign < 0.0 and back.slope * sign < 0.0
-    if not (inside and against and abs(edge.slope - back.slope) <= PARALLEL * steeper):
+    if not (against and abs(edge.slope - back.slope) <= PARALLEL * steeper):
         return []
     shape = Shape.BULL_FLAG if tip.side is Side.HIGH else Shape.BEAR_FLAG
     return [Outline(shape, tip.side, row[-5:], edge, deepest * sign, pole)]

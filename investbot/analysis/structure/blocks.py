@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,7 @@ class Mitigation(StrEnum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A zone from `bottom` to `top` (quote per base) of the bar that closed `at`; told anew when its state changes.
 
     HIGH: the last falling bar before a rise (demand below the market). LOW: the last rising bar before a fall (supply).
@@ -162,11 +162,10 @@ class _Zones:
         """Add a block from `low` to `high`, as the market shows them."""
         near, far = (high, low) if self._side is Side.HIGH else (-low, -high)
         self._zones.append(_Zone(near, far, at))
+        self.edge = max(self.edge, near)
         if len(self._zones) > MOST_OPEN:
             del self._zones[0]
-            self.edge = max([zone.near if zone.is_fresh else zone.far for zone in self._zones])
-        elif near > self.edge:
-            self.edge = near
+            self._find_edge()
         found.append(Block(self._side, low, high, Mitigation.FRESH, at, closed_at))
 
     def trade(self, reached: float, close: float, closed_at: Millis, found: list[Block]) -> None:
@@ -182,7 +181,10 @@ class _Zones:
                     found.append(self._told(zone, Mitigation.MITIGATED, closed_at))
             kept.append(zone)
         self._zones = kept
-        self.edge = max([zone.near if zone.is_fresh else zone.far for zone in kept], default=float("-inf"))
+        self._find_edge()
+
+    def _find_edge(self) -> None:
+        self.edge = max([zone.near if zone.is_fresh else zone.far for zone in self._zones], default=float("-inf"))
 
     def _told(self, zone: _Zone, state: Mitigation, closed_at: Millis) -> Block:
         if self._side is Side.HIGH:

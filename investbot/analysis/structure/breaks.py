@@ -23,8 +23,7 @@ class Kind(StrEnum):
     CHARACTER = "change of character"
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(NamedTuple):
     """A close beyond the last swing of a side: `level` and `close` in quote per base, `swing` is what was broken."""
 
     kind: Kind

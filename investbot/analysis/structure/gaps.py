@@ -6,6 +6,7 @@ from bisect import insort
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,7 @@ class Fill(StrEnum):
     FILLED = "filled"
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """One gap from `bottom` to `top` (quote per base) made by the bar that closed `at`, and its fill as of `known_at`.
 
     Told anew with each stage of its fill. HIGH is a gap that a rise left below it.

@@ -80,24 +80,23 @@ class Liquidity:
 
     def over(self, bars: Bars) -> tuple[Pool, ...]:
         """Give all pools and their ends, as they became known."""
-        tide, swings = _Tide(self.memory), confirmed(bars, self.width)
-        levels = PreviousExtremes().over(bars)
-        turned = np.zeros(bars.size, dtype=np.bool_)
-        turned[1:] = np.any([(line[1:] != line[:-1]) & ~np.isnan(line[1:]) for line in levels], axis=0)
+        tide, swings, levels = _Tide(self.memory), confirmed(bars, self.width), PreviousExtremes().over(bars)
         ended: dict[Millis, list[SessionSummary]] = {}
         for summary in Sessions(STEP).over(bars):
             ended.setdefault(summary.known_at, []).append(summary)
+        news = np.isin(bars.closed_at, list(ended))
+        news[list(swings)] = True
+        news[1:] |= np.any([(line[1:] != line[:-1]) & ~np.isnan(line[1:]) for line in levels], axis=0)
         within, ats = (self.tolerance * Atr(14).over(bars)).tolist(), bars.closed_at.tolist()
         highs, lows, closes = bars.high.tolist(), bars.low.tolist(), bars.close.tolist()
-        for number, (high, low, turns) in enumerate(zip(highs, lows, turned.tolist(), strict=True)):
-            if high > tide.highs.nearest or -low > tide.lows.nearest:
+        above, below = tide.highs, tide.lows
+        for number, (high, low, is_news) in enumerate(zip(highs, lows, news.tolist(), strict=True)):
+            if high > above.nearest or -low > below.nearest:
                 tide.take(high, low, closes[number], within[number], ats[number])
-            if number in swings:
-                tide.join(swings[number], within[number], ats[number])
-            if ats[number] in ended:
-                tide.sessions(ended[ats[number]], high, low, ats[number])
-            if turns:
-                tide.extremes(tuple(line.item(number) for line in levels), high, low, ats[number])
+            if is_news:
+                tide.join(swings.get(number, ()), within[number], ats[number])
+                tide.sessions(ended.get(ats[number], ()), high, low, ats[number])
+                tide.extremes(tuple([line.item(number) for line in levels]), high, low, ats[number])
         return tuple(tide.found)
 
 
@@ -190,7 +189,7 @@ class _Rest:
 class _Side:
     """The pools over the market, or those under it; inside, all prices under it are turned round."""
 
-    __slots__ = ("_equal", "_loose", "_memory", "_pools", "_side", "nearest")
+    __slots__ = ("_equal", "_loose", "_memory", "_nearest_pool", "_pools", "_side", "nearest")
 
     def __init__(self, side: Side, memory: int) -> None:
         self._side = side
@@ -200,20 +199,21 @@ class _Side:
         """Those of them that equal swings made, in the same order."""
         self._loose: list[float] = []
         """Prices of swings in no pool that no bar has passed since they happened, but for the tolerance."""
-        self.nearest = float("inf")
+        self.nearest = self._nearest_pool = float("inf")
         """The nearest level of any pool or loose swing, turned round under the market."""
 
     def take(self, reached: float, close: float, within: float, closed_at: Millis, found: list[Pool]) -> None:
         """End the pools that the bar went beyond, and forget the swings it passed by more than `within`."""
         self._loose = [price for price in self._loose if reached - price <= within]
-        gone = [pool for pool in self._pools if reached > pool.level]
-        if gone:
-            self._pools = [pool for pool in self._pools if not reached > pool.level]
-            self._equal = [pool for pool in self._equal if not reached > pool.level]
-        for pool in gone:
-            state = State.TAKEN if close > pool.level else State.SWEPT
-            found.append(self._told(pool, state, reached * self._side, closed_at))
-        self._find_nearest()
+        if reached > self._nearest_pool:
+            for pool in self._pools:
+                if reached > pool.level:
+                    state = State.TAKEN if close > pool.level else State.SWEPT
+                    found.append(self._told(pool, state, reached * self._side, closed_at))
+            self._equal = [pool for pool in self._equal if reached <= pool.level]
+            self._hold([pool for pool in self._pools if reached <= pool.level])
+        else:
+            self._find_nearest()
 
     def swing(self, swing: Swing, within: float, closed_at: Millis, found: list[Pool]) -> None:
         """Join a new swing with what lies within `within` of it, or remember it."""
@@ -222,7 +222,7 @@ class _Side:
             if abs(pool.level - price) <= within:
                 pool.level, pool.touches, pool.at = max(pool.level, price), pool.touches + 1, swing.at
                 found.append(self._told(pool, State.RESTING, float("nan"), closed_at))
-                self._find_nearest()
+                self._hold(self._pools)
                 return
         for place, other in enumerate(self._loose):
             if abs(other - price) <= within:
@@ -253,14 +253,20 @@ class _Side:
             furthest = max(self._pools, key=_level)
             self._pools.remove(furthest)
             self._equal = [each for each in self._equal if each is not furthest]
-        self._find_nearest()
+        self._hold(self._pools)
 
     def _told(self, pool: _Rest, state: State, extreme: float, closed_at: Millis) -> Pool:
         level = pool.level * self._side
         return Pool(self._side, pool.source, level, pool.touches, state, extreme, pool.at, closed_at)
 
+    def _hold(self, pools: list[_Rest]) -> None:
+        self._pools = pools
+        self._nearest_pool = min([pool.level for pool in pools], default=float("inf"))
+        self._find_nearest()
+
     def _find_nearest(self) -> None:
-        self.nearest = min(self._loose + [pool.level for pool in self._pools], default=float("inf"))
+        nearest = min(self._loose, default=self._nearest_pool)
+        self.nearest = min(nearest, self._nearest_pool)
 
 
 _EQUAL = "equal"

@@ -31,8 +31,7 @@ class Label(StrEnum):
     EQUAL_LOW = "EL"
 
 
-@dataclass(frozen=True, slots=True)
-class Swing:
+class Swing(NamedTuple):
     """A turn: `price` (quote per base) of the bar that closed `at`; `number` counts the bars before it."""
 
     side: Side
@@ -134,7 +133,7 @@ def _swings(bars: Bars, width: int) -> tuple[Swing, ...]:
     told = [labels[place] for place in (places + 4 * are_highs).tolist()]
     sides = [Side.HIGH if is_high else Side.LOW for is_high in are_highs.tolist()]
     ats, known = bars.closed_at[numbers].tolist(), bars.closed_at[numbers + width].tolist()
-    return tuple(map(Swing, sides, prices.tolist(), told, numbers.tolist(), ats, known))
+    return tuple(map(Swing._make, zip(sides, prices.tolist(), told, numbers.tolist(), ats, known, strict=True)))
 
 
 class SwingStream:

@@ -131,8 +131,7 @@ class Machine:
 
     def loud(self, row: Row) -> None:
         """Remember a bar of high volume that closed in its upper half."""
-        if row.close - row.low >= row.high - row.close:
-            self._loud.append(row)
+        self._loud.append(row)
 
     def step(self, row: Row, turns: Sequence[Turn]) -> None:
         """Take one bar after the climax with the swings it confirms."""

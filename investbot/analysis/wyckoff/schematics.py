@@ -68,15 +68,23 @@ class Wyckoff:
         uppers, _, lowers = Donchian(self.window).over(bars)
         ratio, atr, upper, lower = ratios.tolist(), atrs.tolist(), uppers.tolist(), lowers.tolist()
         high, low, close, ats = bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), bars.closed_at.tolist()
+        loud = ratios > VOLUME
+        ends = (bars.high - bars.low >= SPREAD * atrs) & ((bars.low <= lowers) | (bars.high >= uppers))
+        marks = (loud * 1 + (loud & ends)).tolist()
         floor, ceiling, until, listens = pair.fence
-        for number, (top, bottom, is_loud) in enumerate(zip(high, low, (ratios > VOLUME).tolist(), strict=True)):
-            news = is_loud or (listens and number in swings)
-            if not news and floor <= bottom and top <= ceiling and number < until:
+        for number, (top, bottom, mark) in enumerate(zip(high, low, marks, strict=True)):
+            is_calm = mark < 2 and floor <= bottom and top <= ceiling and number < until
+            if is_calm and listens:
+                is_calm = number not in swings
+            if is_calm and not mark:
                 continue
             row = Row(number, top, bottom, close[number], ratio[number], atr[number], ats[number])
-            turns = [(swing, ratio[swing.number]) for swing in swings.get(number, ())]
-            pair.step(row, upper[number], lower[number], turns)
-            floor, ceiling, until, listens = pair.fence
+            if not is_calm:
+                turns = [(swing, ratio[swing.number]) for swing in swings.get(number, ())]
+                pair.step(row, upper[number], lower[number], turns)
+                floor, ceiling, until, listens = pair.fence
+            if mark:
+                pair.remember(row)
         return tuple(pair.found)
 
 
@@ -119,10 +127,13 @@ class WyckoffStream:
         upper, _, lower = self._channel(bar, closed_at)
         swings = self._swings(bar, closed_at)
         floor, ceiling, until, listens = pair.fence
-        if not (ratio > VOLUME or (listens and swings)) and floor <= low and high <= ceiling and number < until:
+        is_loud = ratio > VOLUME
+        if not (is_loud or (listens and swings)) and floor <= low and high <= ceiling and number < until:
             return ()
-        turns = [(swing, self._ratios[0]) for swing in swings]
-        pair.step(Row(number, high, low, close, ratio, atr, closed_at), upper, lower, turns)
+        row = Row(number, high, low, close, ratio, atr, closed_at)
+        pair.step(row, upper, lower, [(swing, self._ratios[0]) for swing in swings])
+        if is_loud:
+            pair.remember(row)
         found = tuple(pair.found)
         pair.found.clear()
         return found
@@ -145,24 +156,27 @@ class _Pair:
     def step(self, row: Row, upper: float, lower: float, swings: Sequence[tuple[Swing, float]]) -> None:
         """Take one bar with the channel of the window, and the swings it confirms with their volume ratios."""
         number, high, low, _, ratio, atr, _ = row
-        is_loud, is_news = ratio > VOLUME, False
-        may_end = is_loud and high - low >= SPREAD * atr
+        is_news, may_end = False, ratio > VOLUME and high - low >= SPREAD * atr
         floor, ceiling, until, listens = self._fall.fence
         is_climax = may_end and low <= lower and upper - low >= FALL * atr
         if is_climax or (listens and swings) or not (floor <= low and high <= ceiling and number < until):
             self._tell(self._fall, row, swings, Side.HIGH, is_climax=is_climax)
             is_news = True
-        if is_loud:
-            self._fall.loud(row)
         floor, ceiling, until, listens = self._rise.fence
         is_climax = may_end and high >= upper and high - lower >= FALL * atr
         if is_climax or (listens and swings) or not (floor <= -high and -low <= ceiling and number < until):
             self._tell(self._rise, _turned(row), swings, Side.LOW, is_climax=is_climax)
             is_news = True
-        if is_loud:
-            self._rise.loud(_turned(row))
         if is_news:
             self.fence = self._both()
+
+    def remember(self, row: Row) -> None:
+        """Keep a bar of high volume for preliminary support if it closed in its upper half, supply if in its lower."""
+        above, below = row.close - row.low, row.high - row.close
+        if above >= below:
+            self._fall.loud(row)
+        if below >= above:
+            self._rise.loud(_turned(row))
 
     def _tell(
         self, machine: Machine, row: Row, swings: Sequence[tuple[Swing, float]], highs: Side, *, is_climax: bool
@@ -170,7 +184,7 @@ class _Pair:
         """Tell a machine of a bar; swings of the side `highs` are highs to it."""
         if is_climax and machine.may_begin:
             machine.climax(row, row.number - self._window)
-        elif not machine.waits:
+        else:
             turns = (
                 Turn(swing.side is highs, swing.number, swing.price * highs, part, swing.at) for swing, part in swings
             )

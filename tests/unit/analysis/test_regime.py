@@ -71,7 +71,7 @@ DEAD = (0.0, 0.1, 0.0, 0.0)
 
 def held(confirm: int, *measures: tuple[float, float, float, float]) -> list[int]:
     holding = _Hysteresis(confirm)
-    return [int(holding.update(*each)) for each in measures]
+    return [int(holding.update(found(*each, holding.held))) for each in measures]
 
 
 def test_the_first_bar_decides_at_once_and_the_next_regime_must_be_confirmed() -> None:

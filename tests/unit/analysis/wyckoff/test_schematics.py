@@ -68,6 +68,14 @@ def test_an_accumulation_is_told_phase_by_phase() -> None:
     ]
 
 
+@pytest.mark.parametrize(("close", "told"), [(107.75, True), (107.7, False)])
+def test_preliminary_support_closed_in_its_upper_half(close: float, told: bool) -> None:
+    bars = schematic()
+    bars[100] = bars[100]._replace(close=close)
+    assert (story(columns(bars))[0][0] is Name.PRELIMINARY_SUPPORT) is told
+    assert (story(columns(turned(bars)))[0][0] is Name.PRELIMINARY_SUPPLY) is told
+
+
 def test_a_distribution_mirrors_it() -> None:
     assert story(columns(turned(schematic()))) == [
         (Name.PRELIMINARY_SUPPLY, Phase.A),
