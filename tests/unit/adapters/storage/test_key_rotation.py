@@ -216,8 +216,13 @@ def test_copied_and_not_written_down_goes_forwards(place: Place) -> None:
     assert opens(kept, upcoming)
 
 
-def test_a_begun_rotation_is_ended_before_another_begins(place: Place) -> None:
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_begun_rotation_is_ended_before_another_begins(place: Place, copied: bool) -> None:
     key_rotation._begin(place.vault, "alpha")
+    if copied:
+        new_key = place.vault.data_key("alpha", upcoming=True)
+        old = place.vault.data_key("alpha")
+        copies.copy_verified(place.ledger, old, place.ledger, new_key=new_key, replace=True)
     rotate(place.vault, "alpha", place.ledger)
     assert place.told(place.unlocked().data_key("alpha")) == place.story
     assert pending(place.path) == ()
