@@ -16,6 +16,7 @@ from typing import Any
 
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import Redactor
+from investbot.adapters.storage.inspection import inspect
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.vault import OpenVault
 from investbot.bootstrap import reading
@@ -53,6 +54,8 @@ from investbot.supervisor.zygote_spawner import make_spawner
 
 _MODULE = "investbot.bootstrap.supervisor"
 _MS = 1000
+INSPECTION = "inspection"
+"""The kind of rows that say what is wrong with a ledger."""
 Ready = Callable[[], None]
 
 
@@ -177,6 +180,8 @@ class FleetFiles:
     def rows(self, kind: str, name: str, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Give the rows of one kind, oldest first; UsageError, VaultError, LedgerError."""
         instance = self._home.existing(name)
+        if kind == INSPECTION:
+            return [{"finding": each} for each in inspect(instance.ledger, self.data_key(name))]
         with self._reading(instance) as reader:
             return reading.read_rows(kind, reader, **filters)
 

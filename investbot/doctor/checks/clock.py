@@ -27,6 +27,9 @@ def check(host: Host) -> list[Issue]:
     if newest > host.now + AHEAD:
         what = f"something was written at {rfc3339(newest)}, and the clock stands at {now}"
         return [Issue(NAME, Level.WARNING, what, "the clock was set back, or is wrong now", _FIX)]
+    if host.clock_is_kept() is False:
+        what = f"nothing keeps the clock right; it stands at {now}"
+        return [Issue(NAME, Level.WARNING, what, "venues refuse requests once it has drifted by seconds", _FIX)]
     return [Issue(NAME, Level.OK, f"the clock stands at {now}")]
 
 
