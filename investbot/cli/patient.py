@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from investbot.bootstrap.home import Home
+from investbot.cli.fleet import supervisor
 from investbot.cli.session import Session
 from investbot.cli.store import pause
 from investbot.cli.times import wall_clock
 from investbot.control.client import supervisor_answers
+from investbot.domain.errors import InvestBotError, SupervisorDown, UsageError
 
 if TYPE_CHECKING:
     from investbot.adapters.storage.vault import OpenVault
@@ -36,18 +38,23 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
             opened.append(open_vault(home, passphrase, lambda seconds: pause(session, seconds)))
         return work(opened[0])
 
+    def inspected(name: str) -> list[str]:
+        """Have the supervisor look, who has the keys; without one that can, look here."""
+        with suppress(SupervisorDown, UsageError), supervisor(home) as client:
+            return [row["finding"] for row in client.call("read", kind="inspection", name=name)]
+        return with_vault(lambda vault: inspect(home.instance(name).ledger, vault.data_key(name)))
+
     try:
         yield this_host(
             home.path,
             wall_clock(),
             sqlcipher=_sqlcipher(),
             supervisor_answers=lambda: supervisor_answers(home.path),
-            vault_names=lambda: with_vault(_instances),
-            inspect_ledger=lambda name: with_vault(
-                lambda vault: inspect(home.instance(name).ledger, vault.data_key(name))
-            ),
+            vault_names=lambda: _named(home) if supervisor_answers(home.path) else with_vault(_instances),
+            inspect_ledger=inspected,
             isolation=probe().layers,
             feed_state=lambda: feed_state(home.path),
+            secrets=lambda: [each for vault in opened for each in _secrets(home, vault)],
         )
     finally:
         for vault in opened:
@@ -55,8 +62,29 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
 
 
 def _instances(vault: OpenVault) -> tuple[str, ...]:
+    return _living(vault.names())
+
+
+def _named(home: Home) -> tuple[str, ...]:
+    """Read the names in the vault, which need no passphrase; VaultError for a file that is none."""
+    from investbot.adapters.storage.vault_file import load
+
+    return _living(load(home.vault).instances)
+
+
+def _living(names: Iterable[str]) -> tuple[str, ...]:
     """Leave out the keys of copies that were kept of removed instances."""
-    return tuple(name for name in vault.names() if not name.startswith("removed/"))
+    return tuple(sorted(name for name in names if not name.startswith("removed/")))
+
+
+def _secrets(home: Home, vault: OpenVault) -> Iterator[str]:
+    """Give every text that an open vault keeps from others: its own, and the keys in the store of each instance."""
+    from investbot.adapters.storage.secrets import get_secrets
+
+    yield from (text for name in vault.secret_names() if (text := vault.secret_get(name)))
+    for name in home.names():
+        with suppress(InvestBotError):  # what cannot be read here was told by the checks, and is in no part of a bundle
+            yield from get_secrets(home.instance(name).ledger, vault.data_key(name)).values()
 
 
 def _sqlcipher() -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from investbot.config.home import FLEET_FILE
 from investbot.config.instance import INSTANCE_FILE
+from investbot.doctor.machine import Memory, Unit
 from investbot.domain.market import Millis
 
 InspectLedger = Callable[[str], list[str]]
@@ -31,7 +32,9 @@ class Host:
     version of the encrypting library, empty when it does not load; `is_supervisor` tells whether a process id is one's;
     `vault_names` gives the instances that have a key (VaultError); `inspect_ledger` is None without a passphrase;
     `isolation` tells of each layer `on`, or what this machine lacks of it; `feed_state` is what the feed tells of
-    itself, None where none answers.
+    itself, None where none answers;
+    `memory`, `clock_is_kept` and `units` are told by the machine, None where it does not;
+    `secrets` gives those that could be read, to be hidden from others.
     """
 
     home: Path
@@ -46,6 +49,10 @@ class Host:
     inspect_ledger: InspectLedger | None = None
     isolation: Mapping[str, str] = field(default_factory=dict)
     feed_state: Callable[[], Mapping[str, Any] | None] = lambda: None
+    memory: Callable[[], Memory | None] = lambda: None
+    clock_is_kept: Callable[[], bool | None] = lambda: None
+    units: Callable[[], Sequence[Unit] | None] = lambda: None
+    secrets: Callable[[], Collection[str]] = tuple
 
     @property
     def fleet_file(self) -> Path:

@@ -14,11 +14,13 @@ from investbot.doctor.checks import (
     isolation,
     keys,
     ledgers,
+    memory,
     notices,
     orphans,
     permissions,
     settings,
     supervisor,
+    units,
     versions,
 )
 from investbot.doctor.host import Host
@@ -40,7 +42,9 @@ def all_checks() -> tuple[Check, ...]:
         permissions,
         isolation,
         disk,
+        memory,
         clock,
+        units,
         settings,
         allocations,
         keys,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from investbot.doctor import machine
 from investbot.doctor.host import Disk, Host, InspectLedger
 from investbot.domain.market import Millis
 
@@ -23,6 +24,7 @@ def this_host(
     inspect_ledger: InspectLedger | None,
     isolation: Mapping[str, str],
     feed_state: Callable[[], Mapping[str, Any] | None] = lambda: None,
+    secrets: Callable[[], Collection[str]] = tuple,
 ) -> Host:
     """Describe the machine this process runs on; what other rooms know is handed in. `now` in milliseconds UTC."""
     return Host(
@@ -38,6 +40,10 @@ def this_host(
         inspect_ledger=inspect_ledger,
         isolation=isolation,
         feed_state=feed_state,
+        memory=machine.memory,
+        clock_is_kept=machine.clock_is_kept,
+        units=machine.units,
+        secrets=secrets,
     )
 
 
