@@ -226,22 +226,26 @@ def test_one_command_at_a_time_makes_instances(cli: Cli, folder: Path) -> None:
     assert create(cli, "gamma")[0] == 0
 
 
-def test_remove_keeps_a_verified_copy_that_the_vault_can_open(cli: Cli, folder: Path) -> None:
-    trips = cli("trips", "alpha", "--json").json
+def test_remove_keeps_a_last_backup_that_the_vault_can_open(cli: Cli, folder: Path) -> None:
+    events = cli("events", "alpha", "--json").json
     result = cli("remove", "alpha", "--yes", "--json")
     assert result.code == 0
     assert instances(folder) == ["beta"]
-    (kept,) = (folder / "home/removed").iterdir()
-    label = f"removed/{kept.name}"
-    vault = opened(folder)
-    assert vault.names() == ("beta", label)
-    reader = SqlcipherReader.open(kept / "ledger.db", vault.data_key(label))
-    assert len(reader.rows("trips")) == len(trips)
-    reader.close()
-    assert (kept / "instance.toml").is_file()
-    assert (kept / "versions/0001.toml").is_file()
+    assert opened(folder).names() == ("beta",)
+    (kept,) = cli("backup", "list", "--json").json
+    assert (kept["name"], kept["verified_at"] is None) == ("alpha", False)
+    assert result.json[0]["message"].endswith(f"is backups/alpha/{kept['archive']}")
+    assert cli("backup", "verify", "alpha", "--json").json[0]["last_seq"] == len(events)
     assert cli("doctor").code == 0
     assert create(cli, "alpha")[0] == 0
+
+
+def test_what_cannot_be_backed_up_is_not_removed(cli: Cli, folder: Path) -> None:
+    (folder / "home/backups").write_text("a file is in the way", encoding="utf-8")
+    result = cli("remove", "alpha", "--yes")
+    assert result.code == 74
+    assert "No archive of alpha can be made" in result.err
+    assert_untouched(folder)
 
 
 def test_remove_asks_and_without_a_terminal_needs_yes(cli: Cli, folder: Path) -> None:

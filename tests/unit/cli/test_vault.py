@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from investbot.adapters.storage import key_rotation, vault_sealing, vault_tries
+from investbot.adapters.storage.copies import copy_verified
 from investbot.adapters.storage.key_rotation import opens, pending
 from investbot.adapters.storage.secrets import get_secrets
 from investbot.adapters.storage.vault import OpenVault, Vault
@@ -50,6 +51,16 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(folder: Path, passphrase: str = PASSPHRASE) -> OpenVault:
     return Vault.unlock(folder / "home/vault.json", passphrase)
+
+
+def kept_copy(folder: Path, name: str) -> str:
+    """Keep a copy of a ledger under a key of its own, as `remove` once did."""
+    label, vault, home = f"removed/{name}-2026", opened(folder), Home(folder / "home")
+    (home.path / label).mkdir(mode=0o700, parents=True)
+    copy_verified(
+        home.instance(name).ledger, vault.data_key(name), home.path / label / "ledger.db", new_key=vault.add(label)
+    )
+    return label
 
 
 def write_new(folder: Path, text: str = NEW) -> str:
@@ -120,9 +131,9 @@ def test_at_a_terminal_the_rotation_is_offered(
 def test_all_keys_anew(cli: Cli, folder: Path) -> None:
     (folder / "keys").write_text("apiKey=a\nsecret=b\n", encoding="utf-8")
     cli("keys", "set", "beta", "--from", "keys")
+    kept = kept_copy(folder, "beta")
     assert cli("remove", "beta", "--yes").code == 0
     home, before = folder / "home", opened(folder)
-    kept = next(name for name in before.names() if name.startswith("removed/"))
     old = {name: before.data_key(name) for name in ("alpha", kept)}
     trips = cli("trips", "alpha", "--json").out
     stolen = folder / "stolen.json"
