@@ -38,6 +38,8 @@ TRADING = (
     "exits.max_age=10m",
 )
 SUPERVISOR = "supervisor"
+ENOUGH = 10
+"""Looks below which one more descriptor may be one that was open just then."""
 TELLING_S = 900.0
 """A run shorter than this says nothing of a slope an hour: caches still fill, and a page weighs much."""
 
@@ -96,7 +98,7 @@ def judged(samples: dict[str, list[Sample]], rows: list[dict[str, Any]]) -> Iter
     every = [*quiet.values(), own]
     for what in ("descriptors", "threads"):
         most = max(grown([getattr(sample, what) for sample in taken]) for taken in every)
-        yield figure(f"{what} grown, most of a process", most, "", 0.0)
+        yield figure(f"{what} grown, most of a process", most, "", 0.0 if len(own) >= ENOUGH else None)
     yield figure("restarts", sum(row["restarts"] for row in rows), "", 0.0)
     ended = [row["name"] for row in rows if row["state"] != "RUNNING"]
     yield figure("instances that do not run", len(ended), "", 0.0)

@@ -95,9 +95,9 @@ class Shell:
         return kept | named | {"HOME": str(self.folder), "PYTHONPATH": os.pathsep.join(sys.path)} | more
 
     def __call__(
-        self, *words: str, given: str = "", more: Mapping[str, str] | None = None, timeout: float = 90
+        self, *words: str, given: str = "", more: Mapping[str, str] | None = None, timeout: float = 300
     ) -> Result:
-        if self.is_here:
+        if self.is_here and words[0] != "run":  # which becomes the instance
             return self.here(*words, given=given, more=more)
         done = subprocess.run(
             [*PROGRAM, *words],

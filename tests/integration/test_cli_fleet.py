@@ -18,13 +18,13 @@ import pytest
 
 from tests.integration.cli import PASSPHRASE, PROGRAM, Shell, market
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a home with two instances, once."""
-    shell = Shell(tmp_path_factory.mktemp("made"))
+    shell = Shell(tmp_path_factory.mktemp("made"), here=True)
     shell.ok("init", "--capital", "2000")
     shell.ok("create", "alpha", "--profile", "slow.toml", "--capital", "500")
     shell.ok("create", "beta", "--profile", "quick.toml", "--capital", "500")
@@ -35,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shell(made: Path, tmp_path: Path) -> Iterator[Shell]:
     """Give a copy of that home, and leave no process behind."""
     shutil.copytree(made, tmp_path / "fleet")
-    shell = Shell(tmp_path / "fleet")
+    shell = Shell(tmp_path / "fleet", here=True)
     yield shell
     if (shell.home / "run/supervisor.sock").exists():
         shell("down", "--yes")
@@ -59,6 +59,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_fleet_from_init_to_down(shell: Shell) -> None:
+    shell.is_here = False  # each command a process of its own, as an operator has it
     up = shell.ok("up", "--detach", "--json").json
     assert up["pid"] == shell.supervisor_pid()
     assert shell("up", "--detach").code == 73

@@ -14,6 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "scripts" / "demo"
+pytestmark = pytest.mark.timeout(400)
 NAMES = ("scalper", "crosser", "swinger")
 
 
@@ -51,7 +52,7 @@ def run(scratch: Path, *words: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
 
 

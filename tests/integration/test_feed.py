@@ -367,7 +367,7 @@ def test_without_a_home_there_is_no_feed(tmp_path: Path) -> None:
 
 def test_a_supervisor_keeps_a_feed_for_instances_that_need_one(tmp_path: Path) -> None:
     """From the command line: it comes with the first instance at an exchange, comes back when killed, and goes last."""
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path, here=True)
     shell.ok("init")
     with exchange_process("--seed", "7", speed=20) as exchange:
         try:

@@ -46,11 +46,12 @@ def test_a_count_has_grown_when_it_does_not_come_back(counts: list[int], more: i
     assert grown(counts) == more
 
 
+@pytest.mark.timeout(400)
 def test_a_fleet_that_trades_for_seconds_keeps_its_size(tmp_path: Path) -> None:
     told = tmp_path / "soak.json"
     command = [sys.executable, "-m", "scripts.soak_run.main", "--hours", "0.002", "--instances", "2"]
     done = subprocess.run(
-        [*command, "--json", str(told)], cwd=REPOSITORY, capture_output=True, text=True, timeout=110, check=False
+        [*command, "--json", str(told)], cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {row["figure"]: row for row in json.loads(told.read_text())}
@@ -65,5 +66,6 @@ def test_a_fleet_that_trades_for_seconds_keeps_its_size(tmp_path: Path) -> None:
         "command": "scripts/soak --hours 0.002 --instances 2",
     }
     assert rows["instances that do not run"]["value"] == 0
+    assert rows["descriptors grown, most of a process"]["value"] < 4  # one may be open just as it is looked at
     assert rows["candles worked on, least of an instance"]["value"] > 500
     assert rows["private memory at the end, most"]["value"] < 100
