@@ -103,7 +103,8 @@ make_wheel() { # VERSION: with tools that come with hashes too and do not stay
     make_environment "$tools" &&
         build_lock "$1/source/requirements-dev.lock" >"$tools/build.lock" &&
         put_in "$tools" --only-binary=:all: --require-hashes --requirement "$tools/build.lock" &&
-        (cd "$1/source" && "$tools/bin/python" -m hatchling build --target wheel --directory "$tools/wheel" >/dev/null) &&
+        (cd "$1/source" && "$tools/bin/python" -m hatchling build --target wheel --directory "$tools/wheel" >"$tools/log" 2>&1 ||
+            { cat "$tools/log" >&2 && false; }) &&
         put_in "$1/venv" --no-deps --no-index "$tools/wheel"/*.whl &&
         rm -rf "$tools"
 }

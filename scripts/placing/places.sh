@@ -81,7 +81,7 @@ link() { # TARGET NAME: the same for a symbolic link
 }
 
 tell_placed() { # WHAT: says in one line what was placed since the last time
-    if ((${#placed[@]})); then change "put in place $1 (${#placed[@]})" true; fi
+    if ((${#placed[@]})); then change "put in place $1" true; fi
     placed=()
 }
 

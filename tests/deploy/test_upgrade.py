@@ -93,6 +93,11 @@ def test_it_goes_back_to_an_older_version_with_what_happened_since(place: Callab
     assert "v2.0.0 migrate --all --schema 1" in machine.calls()[before:]
     assert ledger(machine) == "schema 1 by v1.0.0"
     assert (machine.prefix / "versions/v2.0.0/.complete").is_file()
+    for year in range(2000, 2005):
+        write(machine.home / f"upgrades/{year}-v0-to-v1/vault.json", "old")
+    machine.ok("upgrade", "--without-backup", *QUICK)
+    assert len(list((machine.home / "upgrades").iterdir())) == 3  # of the copies for the way back the newest stay
+    assert not list((machine.home / "upgrades").glob("200*"))
 
 
 @pytest.mark.parametrize("wrong", ["start", "run", "migrate"])
