@@ -116,13 +116,18 @@ class Standing:
     settings: str = ""
 
 
-def demand_not_older(name: str, live: Standing | None, restored: Standing, *, allowed: bool) -> None:
+def older(name: str, live: Standing | None, restored: Standing) -> list[str]:
+    """Say, where it is so, that a restore would put an older ledger in the place of a newer one."""
+    if live is None or restored.last_seq >= live.last_seq:
+        return []
+    counts = f"The ledger of {name} has {live.last_seq} events and the backup only {restored.last_seq}"
+    return [f"{counts}; add --allow-older to go back, or --as NEWNAME to have it beside."]
+
+
+def demand_not_older(name: str, live: Standing | None, restored: Standing) -> None:
     """Refuse to put an older ledger in the place of a newer one; ConfigError."""
-    if live is not None and restored.last_seq < live.last_seq and not allowed:
-        raise ConfigError(
-            f"The ledger of {name} has {live.last_seq} events and the backup only {restored.last_seq}; "
-            "add --allow-older to go back, or --as NEWNAME to have it beside."
-        )
+    for sentence in older(name, live, restored):
+        raise ConfigError(sentence)
 
 
 def changes(live: Standing | None, restored: Standing) -> list[dict[str, str | None]]:

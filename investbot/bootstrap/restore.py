@@ -17,7 +17,7 @@ from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.adapters.storage.sqlcipher import KEY_BYTES
 from investbot.adapters.storage.vault import OpenVault
 from investbot.backup.placing import LEDGER, REPLACED, Placing
-from investbot.backup.restore import Point, Standing, changes, demand_not_older
+from investbot.backup.restore import Point, Standing, changes, demand_not_older, older
 from investbot.bootstrap import restored_settings
 from investbot.bootstrap.backup import keys_of
 from investbot.bootstrap.home import Home, InstanceHome
@@ -90,7 +90,8 @@ def preview(home: Home, vault: OpenVault, wish: Wish, at: Millis, by: str, progr
     with workroom.workroom(size, home.backups / wish.name) as room:
         folder = room / "new"
         folder.mkdir(mode=0o700)
-        return _Work(home, vault, wish, at, by, progress).prepare(folder, os.urandom(KEY_BYTES), sources)
+        work = _Work(home, vault, wish, at, by, progress, dry=True)
+        return work.prepare(folder, os.urandom(KEY_BYTES), sources)
 
 
 def restore(home: Home, vault: OpenVault, wish: Wish, at: Millis, by: str, progress: Progress) -> Restored:
@@ -121,13 +122,16 @@ def _sources(wish: Wish) -> Sources:
 class _Work:
     """One restore."""
 
-    def __init__(self, home: Home, vault: OpenVault, wish: Wish, at: Millis, by: str, progress: Progress) -> None:
+    def __init__(
+        self, home: Home, vault: OpenVault, wish: Wish, at: Millis, by: str, progress: Progress, *, dry: bool = False
+    ) -> None:
         self._home = home
         self._vault = vault
         self._wish = wish
         self._at = at
         self._by = by
         self._progress = progress
+        self._dry = dry
         self._live = home.instance(wish.target)
 
     def in_place(self, sources: Sources) -> Restored:
@@ -183,7 +187,10 @@ class _Work:
         live, notes = (None, []) if wish.new_name else self._standing(self._live)
         restored_settings.make_ready(folder, self._live.path, self._settings_wish(built))
         then = standing(folder, key, self._live.path)
-        demand_not_older(wish.name, live, then, allowed=wish.allow_older)
+        if self._dry:
+            notes += older(wish.name, live, then)
+        elif not wish.allow_older:
+            demand_not_older(wish.name, live, then)
         self._keys(ledger, key, then)
         self._mark(folder, key, then)
         notes += [built.note] if built.note else []

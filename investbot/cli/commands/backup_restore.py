@@ -35,8 +35,8 @@ def register(backup: typer.Typer) -> None:
     """Add the commands to those of `backup`."""
     examples = (
         "investbot backup restore alpha --dry-run",
-        "investbot backup restore alpha --as beta",
-        "investbot backup restore alpha --at 2026-01-31T14:05:00Z --as gamma",
+        "investbot backup restore alpha --as trial",
+        "investbot backup restore alpha --at 2026-01-31T14:05:00Z --as before",
     )
     add(backup, "restore", *examples)(restore)
     add(backup, "expire", "investbot backup expire --dry-run", "investbot backup expire")(expire)

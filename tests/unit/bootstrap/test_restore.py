@@ -71,8 +71,10 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(alpha: Life) -> None:
     change(alpha, "risk.max_open_positions=2")
     before = alpha.files()
     with InstanceLock(alpha.folder.lock, "alpha"):
-        told = alpha.preview(allow_older=True)
+        told = alpha.preview()
     assert alpha.files() == before
+    (note,) = told.notes
+    assert "add --allow-older to go back" in note
     done = alpha.restore(allow_older=True)
     assert list(done.changes) == list(told.changes)
     assert {row["what"] for row in told.changes} >= {"last event", "at", "settings"}
