@@ -41,7 +41,7 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
     def inspected(name: str) -> list[str]:
         """Have the supervisor look, who has the keys; without one that can, look here."""
         with suppress(SupervisorDown, UsageError), supervisor(home) as client:
-            return [row["finding"] for row in client.call("read", kind="inspection", name=name)]
+            return [row["finding"] for row in client.rows("inspection", name)]
         return with_vault(lambda vault: inspect(home.instance(name).ledger, vault.data_key(name)))
 
     try:
