@@ -102,3 +102,15 @@ def test_an_instance_that_does_not_run_takes_everything_in_at_its_start(shell: S
     until(lambda: shell.row("alpha")["last_candle_at"])
     (first,) = until(lambda: applied(shell))
     assert (first["version"], first["seq"]) == (3, 2)
+
+
+def test_the_doctor_asks_no_passphrase_while_a_supervisor_answers(shell: Shell) -> None:
+    nobody = {"INVESTBOT_PASSPHRASE_FILE": str(shell.folder / "nowhere")}
+    found = {each["check"]: each for each in shell("doctor", "--json", more=nobody).json}
+    assert {found[name]["level"] for name in ("ledgers", "orphans")} == {"ok"}
+    assert found["ledgers"]["what"] == "1 are whole and agree with their events"
+    assert {"memory", "swap", "units", "clock"} <= found.keys()
+    (shell.home / "instances/alpha/ledger.db").write_bytes(b"x" * 8192)
+    result = shell("doctor", "--json", more=nobody)
+    broken = next(each for each in result.json if each["check"] == "ledgers")
+    assert (result.code, broken["level"], broken["fix"]) == (1, "error", "investbot stop alpha")

@@ -259,6 +259,18 @@ def test_what_a_supervisor_left_behind_is_told(home: Path, files: dict[str, str]
 # ---- ledgers, allocations, orphans
 
 
+def test_a_ledger_of_an_older_schema_waits_for_its_migration(home: Path) -> None:
+    older = "The ledger has the older schema 2; start its instance once to bring it up to date."
+    host = make_host(home, inspect_ledger=lambda name: [older] if name == "beta" else [])
+    issue = only(ledgers.check(host), Level.WARNING, "beta: The ledger has the older schema 2", "verified copy")
+    assert (issue.check, issue.fix) == ("migrations", "investbot migrate beta")
+    both = make_host(home, inspect_ledger=lambda name: [older] if name == "beta" else ["It is broken."])
+    assert [(each.check, each.level) for each in ledgers.check(both)] == [
+        ("ledgers", Level.ERROR),
+        ("migrations", Level.WARNING),
+    ]
+
+
 def test_whole_ledgers_are_well(home: Path) -> None:
     only(ledgers.check(make_host(home)), Level.OK, "2 are whole")
 
