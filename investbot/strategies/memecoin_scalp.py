@@ -30,7 +30,7 @@ class MemecoinScalp:
     fast: int = parameter(9, "period of the fast EMA, bars", least=2, most=200)
     slow: int = parameter(30, "period of the slow EMA, bars; longer than fast", least=3, most=1000)
     burst: float = parameter(2.5, "volume of the bar, times the mean of the 20 before it", least=1.0, most=100.0)
-    least_turnover: float = parameter(10000.0, "least volume times price of the bar, quote", least=0.0)
+    least_turnover: float = parameter(10000.0, "least volume times price of the bar, quote", least=0.0, most=1e9)
     location: float = parameter(0.7, "least place of the close in the bar's range, 0..1", least=0.0, most=1.0)
     chase: float = parameter(4.0, "most distance of the close above the slow EMA, ATR", least=0.1, most=50.0)
     mfi: int = parameter(14, "period of the money flow index, bars", least=2, most=200)
