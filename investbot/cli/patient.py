@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from investbot.bootstrap.home import Home
@@ -16,7 +17,7 @@ from investbot.domain.errors import InvestBotError, SupervisorDown, UsageError
 
 if TYPE_CHECKING:
     from investbot.adapters.storage.vault import OpenVault
-    from investbot.doctor.host import Host
+    from investbot.doctor.host import Host, VaultState
 
 _Found = TypeVar("_Found")
 
@@ -55,10 +56,30 @@ def host_of(session: Session, home: Home) -> Iterator[Host]:
             isolation=probe().layers,
             feed_state=lambda: feed_state(home.path),
             secrets=lambda: [each for vault in opened for each in _secrets(home, vault)],
+            vault_state=lambda: _vault_state(session, home, is_open=bool(opened)),
         )
     finally:
         for vault in opened:
             vault.close()
+
+
+def _vault_state(session: Session, home: Home, *, is_open: bool) -> VaultState:
+    """Read what needs no passphrase, and judge the passphrase where it is known."""
+    from investbot.adapters.storage import vault_file
+    from investbot.cli.passphrase import ENVIRONMENT
+    from investbot.cli.strength import GOOD_BITS, bits
+    from investbot.doctor.host import VaultState
+
+    file = vault_file.load(home.vault)
+    known = bits(session.passphrase(home.path)) if is_open else GOOD_BITS
+    named = session.options.passphrase_file or session.environment.get(ENVIRONMENT)
+    return VaultState(
+        version=1 if file.wraps is None else vault_file.VERSION,
+        recovery_key=file.wraps is not None and file.wraps.recovery is not None,
+        weak_bits=known if known < GOOD_BITS else None,
+        passphrase_file=Path(named).expanduser().resolve() if named else None,
+        rotating=tuple(sorted(name for name, slots in file.instances.items() if slots.next is not None)),
+    )
 
 
 def _instances(vault: OpenVault) -> tuple[str, ...]:

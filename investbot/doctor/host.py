@@ -25,6 +25,20 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class VaultState:
+    """What can be said of a vault: `weak_bits` tells how weak its passphrase is, None for a good or an unknown one.
+
+    `passphrase_file` is where it was read, `rotating` names those whose new key was never finished.
+    """
+
+    version: int = 2
+    recovery_key: bool = True
+    weak_bits: float | None = None
+    passphrase_file: Path | None = None
+    rotating: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A home and the machine it lies on.
 
@@ -32,7 +46,7 @@ class Host:
     version of the encrypting library, empty when it does not load; `is_supervisor` tells whether a process id is one's;
     `vault_names` gives the instances that have a key (VaultError); `inspect_ledger` is None without a passphrase;
     `isolation` tells of each layer `on`, or what this machine lacks of it; `feed_state` is what the feed tells of
-    itself, None where none answers;
+    itself, None where none answers; `vault_state` tells of the ways into the vault (VaultError);
     `memory`, `clock_is_kept` and `units` are told by the machine, None where it does not;
     `secrets` gives those that could be read, to be hidden from others.
     """
@@ -53,6 +67,7 @@ class Host:
     clock_is_kept: Callable[[], bool | None] = lambda: None
     units: Callable[[], Sequence[Unit] | None] = lambda: None
     secrets: Callable[[], Collection[str]] = tuple
+    vault_state: Callable[[], VaultState] = VaultState
 
     @property
     def fleet_file(self) -> Path:

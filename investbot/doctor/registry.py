@@ -21,6 +21,7 @@ from investbot.doctor.checks import (
     settings,
     supervisor,
     units,
+    vault,
     versions,
 )
 from investbot.doctor.host import Host
@@ -49,6 +50,7 @@ def all_checks() -> tuple[Check, ...]:
         allocations,
         keys,
         orphans,
+        vault,
         supervisor,
         feed,
         notices,

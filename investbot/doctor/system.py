@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from investbot.doctor import machine
-from investbot.doctor.host import Disk, Host, InspectLedger
+from investbot.doctor.host import Disk, Host, InspectLedger, VaultState
 from investbot.domain.market import Millis
 
 
@@ -25,6 +25,7 @@ def this_host(
     isolation: Mapping[str, str],
     feed_state: Callable[[], Mapping[str, Any] | None] = lambda: None,
     secrets: Callable[[], Collection[str]] = tuple,
+    vault_state: Callable[[], VaultState] = VaultState,
 ) -> Host:
     """Describe the machine this process runs on; what other rooms know is handed in. `now` in milliseconds UTC."""
     return Host(
@@ -40,6 +41,7 @@ def this_host(
         inspect_ledger=inspect_ledger,
         isolation=isolation,
         feed_state=feed_state,
+        vault_state=vault_state,
         memory=machine.memory,
         clock_is_kept=machine.clock_is_kept,
         units=machine.units,
