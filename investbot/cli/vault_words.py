@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def tell_what_else(session: Session) -> None:
         session.output.warn(
             f"the credential {CREDENTIAL} still has the old passphrase; make it anew with systemd-creds."
         )
+    elif importlib.util.find_spec("keyring") is not None:
+        session.output.warn("if the keyring holds the old passphrase, put the new one there.")
     session.output.warn(
         "backups of the vault from before still open with the old passphrase; make one of it as it is now."
     )
