@@ -49,7 +49,7 @@ def tell_what_else(session: Session) -> None:
     elif importlib.util.find_spec("keyring") is not None:
         session.output.warn("if the keyring holds the old passphrase, put the new one there.")
     session.output.warn(
-        "backups of the vault from before still open with the old passphrase; make one of it as it is now."
+        "backups of the vault from before open with the old one; make one now with `investbot backup create --all`."
     )
 
 
