@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -225,3 +227,27 @@ async def test_only_its_own_testament_counts(make: Make, tmp_path: Path, body: s
 async def test_waiting_for_what_does_not_come_ends(make: Make) -> None:
     keeper, _, _ = make()
     assert not await keeper.until(lambda life: life.alive, 0.05)
+
+
+async def test_nobody_is_adopted_while_a_process_is_just_being_made(make: Make) -> None:
+    """It may have been looked for before the making began: there would be two."""
+    keeper, spawner, _ = make()
+    spawner.pause_s = 0.3
+    keeper.tell(lc.StartAsked())
+    with subprocess.Popen([sys.executable, "-c", SLEEPER]) as stranger:  # noqa: ASYNC220 - it is over in a moment
+        found = WatchedProcess(stranger.pid)
+        keeper.adopt(found)
+        assert found.fileno() == -1
+        await keeper.spawned()
+        assert keeper.process is not None
+        assert keeper.process.pid != stranger.pid
+        stranger.kill()
+
+
+async def test_one_that_is_not_on_the_line_is_stopped_by_a_signal(make: Make) -> None:
+    keeper, _, _ = make()
+    keeper.tell(lc.StartAsked())
+    await keeper.spawned()
+    keeper.tell(lc.StopAsked())
+    life = await reaches(keeper, State.STOPPED)
+    assert life.exit_code == -signal.SIGTERM
