@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from investbot.analysis.intelligence import outlook
 from investbot.domain.intelligence import EVERYWHERE, IntelligenceItem
@@ -72,3 +74,21 @@ def test_it_can_be_weighed_with_others(bias: float, weight: float, leans: Bias, 
     reading = found.reading(NOON, weight)
     assert (reading.bias, reading.known_at) == (leans, NOON)
     assert reading.strength == pytest.approx(strength)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(0, 1), st.integers(-HOUR, HOUR), st.integers(1, HOUR)), max_size=20),
+    st.integers(NOON - HOUR, NOON + 2 * HOUR),
+)
+def test_an_outlook_never_leaves_its_bounds(told: list[tuple[float, float, int, int]], at: int) -> None:
+    items = [
+        IntelligenceItem("news", BTC, bias, sure, NOON + begin, NOON + begin + life, str(number))
+        for number, (bias, sure, begin, life) in enumerate(told)
+    ]
+    found = outlook(items, BTC, at)
+    alive = [item for item in items if item.weight(at) > 0.0]
+    assert (found is None) == (not alive)
+    if found is not None:
+        assert -1.0 <= found.value <= 1.0
+        assert min(0.0, *(item.bias for item in alive)) - 1e-9 <= found.value
+        assert found.value <= max(0.0, *(item.bias for item in alive)) + 1e-9

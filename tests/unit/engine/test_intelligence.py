@@ -71,6 +71,13 @@ def test_of_one_source_the_newest_items_are_kept_and_the_same_flood_again_change
     assert host.tell(told(*flood)) == []
 
 
+def test_a_flood_of_one_moment_changes_nothing_when_it_comes_again() -> None:
+    host = begun()
+    flood = [replace(ITEM, item_id=str(n)) for n in range(KEPT_ITEMS + 5)]
+    assert len(host.tell(told(*flood))) == KEPT_ITEMS
+    assert host.tell(told(*flood)) == []
+
+
 def test_sources_are_bounded_and_make_room_when_they_expire() -> None:
     host = begun()
     many = [replace(ITEM, source=f"s{n}") for n in range(KEPT_SOURCES + 3)]

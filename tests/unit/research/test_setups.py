@@ -12,16 +12,16 @@ def trip(setup: str, net: str, r: str, costs: str = "0.1") -> dict[str, Any]:
 
 
 def test_round_trips_are_summed_up_by_their_set_up() -> None:
-    trips = [trip("sweep", "2", "1.5"), trip("gap", "-1", "-1"), trip("sweep", "-1", "-1"), trip("sweep", "0", "0")]
+    trips = [trip("sweep", "2", "1.5"), trip("gap", "-1", "-1"), trip("sweep", "-1", "-1"), trip("sweep", "0.5", "0")]
     assert results_by("setup", trips) == [
         {
             "setup": "sweep",
             "trips": 3,
-            "win_rate": "0.3333",
+            "win_rate": "0.6667",
             "mean_r": "0.1667",
-            "net_pnl": "1",
+            "net_pnl": "1.5",
             "costs": "0.3",
-            "profit_factor": "2.0000",
+            "profit_factor": "2.5000",
         },
         {
             "setup": "gap",
