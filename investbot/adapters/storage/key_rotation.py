@@ -8,6 +8,7 @@ Wherever a kill comes, the ledger opens under one of the two, and `settle` finds
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,9 @@ from investbot.adapters.storage.vault import OpenVault
 from investbot.adapters.storage.vault_file import Slots, VaultFile
 from investbot.adapters.storage.vault_sealing import KEY_BYTES, instance_label, seal
 from investbot.domain.errors import InvestBotError, LedgerError, VaultError
+
+_TRIES, _PAUSE_S = 20, 0.25
+"""How often, and after how many seconds again, a ledger is asked for alone: whoever looks at one does so briefly."""
 
 
 def pending(path: Path) -> tuple[str, ...]:
@@ -126,11 +130,16 @@ def _alone(ledger: Path, key: Key) -> Iterator[None]:
     """Fold the log into the ledger, which only works when nobody else has it open, and let nobody write meanwhile."""
     connection = sqlcipher.connect(ledger, key)
     try:
-        with sqlcipher.translated(ledger):
-            connection.execute("PRAGMA busy_timeout = 5000")
-            if connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] != "delete":
-                raise LedgerError(f"The ledger {ledger} is held by another process; try again when it has finished.")
-            connection.execute("BEGIN IMMEDIATE")
+        for left in reversed(range(_TRIES)):
+            try:
+                if connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] != "delete":
+                    raise LedgerError(f"The ledger {ledger} is held by another process; try again when it has ended.")
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlcipher.DatabaseError as error:
+                if not left:
+                    raise sqlcipher.refusal(error, ledger) from None
+                time.sleep(_PAUSE_S)
         yield
     finally:
         connection.close()

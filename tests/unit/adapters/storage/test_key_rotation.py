@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,15 +134,29 @@ def test_a_kept_file_that_cannot_follow_keeps_both_keys(place: Place) -> None:
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_ledger_that_somebody_has_open_is_left_alone(place: Place, read_only: bool) -> None:
+def test_a_ledger_that_somebody_has_open_is_left_alone(
+    place: Place, read_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(key_rotation, "time", SimpleNamespace(sleep=waited.append))
     key = place.vault.data_key("alpha")
     before = place.path.read_bytes()
     with closing(sqlcipher.connect(place.ledger, key, read_only=read_only)) as other:
         other.execute("SELECT count(*) FROM events").fetchone()
         with pytest.raises(LedgerError, match="held by another process"):
             rotate(place.vault, "alpha", place.ledger)
+    assert 4 < sum(waited) < 6
     assert place.path.read_bytes() == before
     assert place.told(key) == place.story
+
+
+def test_whoever_only_looks_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = place.vault.data_key("alpha")
+    other = sqlcipher.connect(place.ledger, key, read_only=True)
+    other.execute("SELECT count(*) FROM events").fetchone()
+    monkeypatch.setattr(key_rotation, "time", SimpleNamespace(sleep=lambda _: other.close()))
+    rotate(place.vault, "alpha", place.ledger)
+    assert place.told(place.vault.data_key("alpha")) == place.story
 
 
 def test_who_wants_to_write_meanwhile_is_refused_and_loses_nothing(
