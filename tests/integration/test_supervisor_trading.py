@@ -94,6 +94,9 @@ async def test_close_size_and_allocate(home: Path) -> None:
         await call("start", names=["alpha", "beta"])
         assert (await call("close", name="alpha", symbol="BTC/USDT", by="cli"))["by"] == "cli"
         assert (await call("size", name="alpha", symbol="BTC/USDT", stop="99.5"))["stop"] == "99.5"
+        assert (await call("intelligence", name="alpha", items=[{"bias": 1}]))["items"] == [{"bias": 1}]
+        with pytest.raises(UsageError):
+            await call("intelligence", name="alpha", items=[])
         assert (await call("allocate", name="alpha", amount="250.5"))["ok"]
         assert outside.recipe("alpha").capital.as_tuple().digits == (2, 5, 0, 5)
         with pytest.raises(UsageError, match="bound in positions"):
