@@ -69,6 +69,8 @@ class Child:
                 self.open_positions -= 1
             case "size":
                 return {"symbol": request.symbol, "stop": request.stop, "quantity": "0.1"}
+            case "configure":
+                pass
             case "intelligence":
                 return {"items": request.items}
         return {"done": request.action, "by": request.by}
