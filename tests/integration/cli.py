@@ -13,13 +13,17 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from investbot.adapters.storage.vault import Vault
+from investbot.adapters.storage.vault_file import KdfCost
 from investbot.cli.main import main
 
 PASSPHRASE = "correct-horse-battery-staple"
+CHEAP = KdfCost(memory_kib=8 * 4, iterations=1, lanes=4)
 PROGRAM = (sys.executable, "-P", "-c", "from investbot.cli.main import run; run()")
 
 MARKET = """\
@@ -117,10 +121,12 @@ class Shell:
         return result
 
     def here(self, *words: str, given: str = "", more: Mapping[str, str] | None = None) -> Result:
-        """Run a command in this process."""
+        """Run a command in this process; a home that is made so has a vault that costs next to nothing to open."""
+        cheap = staticmethod(partial(Vault.create, cost=CHEAP))
         out, err, typed = io.StringIO(), io.StringIO(), io.TextIOWrapper(io.BytesIO(given.encode()))
         with (
             contextlib.chdir(self.folder),
+            mock.patch.object(Vault, "create", cheap),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             mock.patch.object(sys, "stdin", typed),

@@ -44,13 +44,9 @@ def deaf(stage: Stage) -> None:
         {"kind": LOST},
         {"kind": LOST, "count": 3},
         {"kind": "timeout", "seconds": 3.0},
-        {"kind": "500"},
-        {"kind": "500html"},
         {"kind": "-1007"},
-        {"kind": "cut"},
         {"kind": "missing", "fields": ["orderId"]},
         {"kind": "429"},
-        {"kind": "418"},
     ],
     ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
