@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def notice(key: str = "", **more: object) -> Notice:
 
 def titles(outbox: Outbox, now: int = AT) -> list[str]:
     return [each.title for _, each in outbox.due(now, lambda _: True)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def disk_that_is_quick() -> Iterator[None]:
+    """Thousands of lines are written here, and no power is cut; what looks at the syncing patches it once more."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture
