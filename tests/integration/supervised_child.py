@@ -22,7 +22,7 @@ from typing import Any
 
 from investbot.control.link import InstanceLink
 from investbot.control.messages import InstanceRequest
-from investbot.domain.errors import DataError, UsageError
+from investbot.domain.errors import DataError, TryAgain, UsageError
 
 
 class Child:
@@ -67,10 +67,12 @@ class Child:
                 if not self.open_positions:
                     raise DataError(f"Nothing is held in {request.symbol}.")
                 self.open_positions -= 1
+            case "configure":
+                if self.behave.get("stubborn"):
+                    raise TryAgain("It has not seen its first candle yet.")
+                return {"version": 2, "applied": ["risk.x: 1 -> 2"], "waiting": [], "by": request.by, "events": []}
             case "size":
                 return {"symbol": request.symbol, "stop": request.stop, "quantity": "0.1"}
-            case "configure":
-                pass
             case "intelligence":
                 return {"items": request.items}
         return {"done": request.action, "by": request.by}
