@@ -50,8 +50,8 @@ class SessionSummary:
 
     Prices in quote per base; `volume` in base; `signed_volume` in base: the sum of each bar's volume times its close
     location (1 at its high, -1 at its low), money that flowed in (above zero) or out. `profile` holds (middle price,
-    volume) of bins one `step` (fraction) of the session's first typical price wide, those with volume, by price; `poc`
-    is the price of most volume, NaN without any.
+    volume) of the bins with volume, one `step` (fraction) of the session's first typical price wide and counted from
+    it; `poc` is the price of most volume, NaN without any.
     """
 
     session: Session
@@ -215,12 +215,12 @@ def _summary(clock: _Clock, rows: _Rows, known_at: Millis, step: float) -> Sessi
 
 
 def _profile(typical: Sequence[float], volume: Sequence[float], step: float) -> tuple[tuple[float, float], ...]:
-    """Give (middle price, volume) of every bin with volume, by price."""
+    """Give (middle price, volume) of every bin with volume, by price; the first price stands at the edge of its bin."""
     held: dict[int, float] = {}
-    width = 0.0
+    first = 0.0
     for price, amount in zip(typical, volume, strict=True):
         if amount > 0.0 and price > 0.0:
-            width = width or price * step
-            place = math.floor(price / width)
+            first = first or price
+            place = math.floor((price / first - 1.0) / step)
             held[place] = held.get(place, 0.0) + amount
-    return tuple([((place + 0.5) * width, held[place]) for place in sorted(held)])
+    return tuple([(first * (1.0 + (place + 0.5) * step), held[place]) for place in sorted(held)])

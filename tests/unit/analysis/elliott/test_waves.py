@@ -137,6 +137,7 @@ def test_a_contracting_triangle_by_the_book_scores_full() -> None:
         ([100.0, 80.0, 100.0, 84.0, 92.0, 86.0], False),
         ([100.0, 80.0, 95.0, 84.0, 92.0, 84.0], False),
         ([100.0, 100.0, 95.0, 84.0, 92.0, 86.0], False),
+        ([100.0, 80.0, 95.0, 84.0, 92.0, 92.0], False),
     ],
 )
 def test_a_triangle_contracts_with_every_leg(prices: list[float], *, is_one: bool) -> None:
