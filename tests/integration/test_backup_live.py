@@ -10,7 +10,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pyrage
 import pytest
+import zstandard
 
 from tests.conftest import REPOSITORY
 from tests.integration.cli import Shell
@@ -29,7 +31,22 @@ def test_a_backup_of_a_trading_instance_restores_to_what_the_exchange_says(tmp_p
     assert rows["fills in the restored ledgers"]["value"] > 0
 
 
-@pytest.mark.skipif(shutil.which("age") is None or shutil.which("zstd") is None, reason="age or zstd is not installed")
+def opened(archive: Path, identity: Path, out: Path) -> int:
+    """Open an archive with age's, zstd's and tar's own commands; with the library where age is not installed."""
+    if shutil.which("age") and shutil.which("zstd"):
+        words = f"age -d -i {identity} {archive} | zstd -d | tar x -C {out}"
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", words], capture_output=True, check=False, timeout=60
+        ).returncode
+    key = pyrage.x25519.Identity.from_str(identity.read_text().split()[-1])
+    try:
+        plain = pyrage.decrypt(archive.read_bytes(), [key])
+    except pyrage.DecryptError:
+        return 1
+    tar = zstandard.ZstdDecompressor().decompressobj().decompress(plain)
+    return subprocess.run(["tar", "x", "-C", str(out)], input=tar, check=False, timeout=60).returncode
+
+
 def test_age_zstd_tar_and_sqlite_open_an_archive_without_investbot(tmp_path: Path) -> None:
     shell = Shell(tmp_path, here=True)
     shell.ok("init")
@@ -40,8 +57,7 @@ def test_age_zstd_tar_and_sqlite_open_an_archive_without_investbot(tmp_path: Pat
     (archive,) = (shell.home / "backups/alpha").glob("*.ibk")
     out = tmp_path / "out"
     out.mkdir()
-    opened = f"age -d -i identity.txt {archive} | zstd -d | tar x -C {out}"
-    subprocess.run(["bash", "-o", "pipefail", "-c", opened], cwd=tmp_path, check=True, timeout=60)
+    assert opened(archive, tmp_path / "identity.txt", out) == 0
     manifest = json.loads((out / "manifest.json").read_bytes())
     assert (out / "instance.toml").read_bytes() == (shell.home / "instances/alpha/instance.toml").read_bytes()
     with closing(sqlite3.connect(f"file:{out}/ledger.sqlite?mode=ro", uri=True)) as connection:
@@ -54,10 +70,4 @@ def test_age_zstd_tar_and_sqlite_open_an_archive_without_investbot(tmp_path: Pat
     raw = bytearray(archive.read_bytes())
     raw[-1] ^= 1
     damaged.write_bytes(raw)
-    refused = subprocess.run(
-        ["age", "-d", "-i", "identity.txt", "-o", "/dev/null", str(damaged)],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert refused.returncode != 0
+    assert opened(damaged, tmp_path / "identity.txt", out) != 0
