@@ -39,6 +39,7 @@ def outlook(items: Iterable[IntelligenceItem], symbol: str, at: Millis) -> Outlo
         return None
     total = sum(weight for weight, _ in counting)
     value = sum(weight * item.bias for weight, item in counting) / max(1.0, total)
+    value = max(-1.0, min(1.0, value))  # the last digit of a sum may go beyond
     heaviest = sorted(counting, key=lambda each: -abs(each[0] * each[1].bias))[:_TOLD]
     words = "; ".join(f"{item.source} {item.bias:+.2f}{f' {item.text}' if item.text else ''}" for _, item in heaviest)
     return Outlook(value, len(counting), f"Outside {value:+.2f} of {len(counting)}: {words}")
