@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 
 from investbot import __version__
 from investbot.cli.passphrase import CREDENTIAL, ENVIRONMENT
+from investbot.control.health_door import PATHS, parse_address
 from tests.conftest import REPOSITORY
 from tests.deploy.commands import wrong_with
 from tests.integration.cli import PROGRAM, Shell
@@ -82,12 +83,10 @@ def of_kubernetes() -> Iterator[Placed]:
         lines += [
             tuple(shlex.split(each)) for each in re.findall(r"\|\| investbot (.+)", container.get("command", [""])[-1])
         ]
-        probes = [container[each]["exec"]["command"] for each in ("startupProbe", "livenessProbe") if each in container]
-        assert all(words[0] == "investbot" for words in probes)
         yield Placed(
             "kubernetes",
             container["image"],
-            (*lines, *(tuple(words[1:]) for words in probes)),
+            tuple(lines),
             {each["name"]: each["value"] for each in container["env"]},
             tuple(each["mountPath"] for each in mounts if each["name"] in claimed),
             tuple(
@@ -110,6 +109,12 @@ def of_nomad() -> Iterator[Placed]:
             )
 
 
+def door_of(words: Sequence[str]) -> str:
+    """Give what a line says of its health door."""
+    return words[words.index("--health") + 1]
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - of a container, which has an address of its own
 PLACED = [*of_compose(), *of_kubernetes(), *of_nomad()]
 
 
@@ -169,11 +174,26 @@ def test_a_pod_is_asked_whether_it_lives_and_has_time_to_end() -> None:
     (container,) = pod["containers"]
     assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
     assert pod["terminationGracePeriodSeconds"] >= 30
-    assert container["livenessProbe"]["exec"]["command"] == ["investbot", "health", "alpha"]
+    named = {each["name"]: each["containerPort"] for each in container["ports"]}
+    for probe in ("startupProbe", "livenessProbe"):
+        asked = container[probe]["httpGet"]
+        assert asked["path"] in PATHS
+        assert parse_address(door_of(container["args"])) == (EVERYWHERE, named[asked["port"]])
     names = {each["name"] for each in pod["volumes"]} | {
         each["metadata"]["name"] for each in spec["volumeClaimTemplates"]
     }
     assert {each["name"] for each in container["volumeMounts"]} <= names
+
+
+def test_nomad_asks_whether_it_lives() -> None:
+    (document,) = documents("nomad")
+    (group,) = document["Job"]["TaskGroups"]
+    (task,) = group["Tasks"]
+    (service,) = group["Services"]
+    ((port,),) = [each["DynamicPorts"] for each in group["Networks"]]
+    assert [port["Label"]] == task["Config"]["ports"] == [service["PortLabel"]]
+    assert parse_address(door_of(task["Config"]["args"])) == (EVERYWHERE, port["To"])
+    assert all(check["Path"] in PATHS for check in service["Checks"])
 
 
 def test_the_first_start_of_a_pod_makes_its_home_and_the_next_leaves_it_alone(tmp_path: Path) -> None:
