@@ -66,7 +66,7 @@ def _against_history(name: str, path: Path, back: str) -> list[Issue]:
     if stored == config:
         return []
     what = f"{path} was edited by hand after version {config.version}"
-    return [Issue(NAME, Level.WARNING, what, why, f"investbot config rollback {name} {config.version}")]
+    return [Issue(NAME, Level.WARNING, what, why, f"investbot config apply {name}")]
 
 
 def _told(mistakes: list[Mistake]) -> str:

@@ -146,7 +146,7 @@ def test_what_was_edited_by_hand_is_told(home: Path) -> None:
     path = folder / INSTANCE_FILE
     save(folder, set_values(load_instance(folder), ["risk.max_open_positions=2"]), NOW, "me", "set")
     make_file(path, path.read_text(encoding="utf-8").replace("max_open_positions = 2", "max_open_positions = 3"))
-    only(settings.check(make_host(home)), Level.WARNING, "edited by hand after version 2", "rollback alpha 2")
+    only(settings.check(make_host(home)), Level.WARNING, "edited by hand after version 2", "config apply alpha")
 
 
 def test_a_damaged_version_is_told(home: Path) -> None:

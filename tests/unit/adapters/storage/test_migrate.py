@@ -18,7 +18,7 @@ from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.adapters.storage.projections import stored_events
 from investbot.adapters.storage.reader import SqlcipherReader
 from investbot.domain import events as ev
-from investbot.domain.codec import encode, kind
+from investbot.domain.codec import EVENT_TYPES, encode, kind
 from investbot.domain.errors import InvariantError, LedgerError
 from investbot.ports.ledger import Recorded
 from tests.unit.adapters.storage.samples import KEY, START, Story, filled
@@ -124,6 +124,18 @@ def test_each_step_back_and_up_again_loses_no_event(path: Path, below: int) -> N
     assert inspect(path, KEY) == []
     with closing(sqlcipher.connect(path, KEY)) as connection:
         assert not connection.execute("SELECT name FROM sqlite_schema WHERE name = 'later_events'").fetchall()
+
+
+def test_every_kind_of_event_came_with_a_schema() -> None:
+    """Whoever adds a kind says here since when there is one: on the way below it is put aside."""
+    first = """
+        CancelRequested CandleFlagged CapitalAllocated CloseRequested DayRolled DustLeft EntriesPaused EntriesResumed
+        IntentDenied OrderChanged OrderFilled OrderPlaced PeakRaised PeakReset PlanMade PositionClosed PositionOpened
+        RequestRefused SeriesAnchored SignalRaised SourceFinished TargetReached TradingStateChanged
+        """
+    late = [kind for kinds in later_events.SINCE.values() for kind in kinds]
+    assert sorted([*first.split(), *late]) == sorted(EVENT_TYPES)
+    assert set(later_events.SINCE) <= set(schema.steps())
 
 
 def test_what_an_older_program_added_meanwhile_is_kept(path: Path) -> None:
