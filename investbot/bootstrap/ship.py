@@ -15,12 +15,13 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from investbot.adapters.backups import sealing
 from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import Redactor
+from investbot.adapters.storage.history import LedgerHistory
 from investbot.bootstrap.home import Home
 from investbot.bootstrap.process import harden, spare
 from investbot.bootstrap.process_log import process_log
@@ -37,6 +38,8 @@ _TURN_S = 1.0
 _ANSWER_S = 10.0
 """Seconds that the supervisor may take to answer."""
 _MS = 1000
+_LOOKS = 10
+"""Ledgers that are looked into in one turn, between two rounds: a few milliseconds each."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,6 +108,8 @@ class Ship:
         self._clock = clock
         self._ready_fd = ready_fd
         self._stamps: dict[str, object] = {}
+        self._seen: dict[str, object] = {}
+        self._steps: dict[str, dict[int, tuple[str, int]]] = {}
         self._failed: dict[str, str] = {}
         self._stopping = False
 
@@ -117,6 +122,7 @@ class Ship:
         due = self._clock.monotonic()
         while not self._stopping:
             watched = self._speak()
+            self.look()
             if self._clock.monotonic() >= due:
                 every_s = self.round()
                 if not every_s:
@@ -127,6 +133,24 @@ class Ship:
             time.sleep(_TURN_S)
         self.round()
         _LOG.info("shipping_down")
+
+    def look(self) -> None:
+        """Note how far ledgers that have changed have come: each such moment can be restored later.
+
+        Of many that changed those come first that were not looked into for longest.
+        """
+        looks = 0
+        for name in sorted(self._desk.names(), key=lambda name: name in self._seen):
+            stamp = self._stamp(name)
+            if stamp in {self._seen.get(name), self._stamps.get(name)} or looks == _LOOKS:
+                continue
+            self._seen.pop(name, None)
+            self._seen[name], looks = stamp, looks + 1
+            with suppress(InvestBotError):
+                key, _ = self._desk.of(name)
+                with closing(LedgerHistory.open(self._home.instance(name).ledger, key)) as ledger:
+                    for seq, symbol, opened_at in ledger.steps():
+                        self._steps.setdefault(name, {})[seq] = symbol, opened_at
 
     def round(self) -> float:
         """Ship what has changed; give the seconds until the next round, 0 for never."""
@@ -142,12 +166,13 @@ class Ship:
                 continue
             try:
                 key, keys = self._desk.of(name)
-                shipper.ship(name, key, keys, self._clock.now())
+                shipper.ship(name, key, keys, self._clock.now(), self._steps.get(name, {}))
             except InvestBotError as error:
                 self._desk.forget(name)
                 self._failing(name, error)
             else:
                 self._stamps[name] = stamp
+                self._steps.pop(name, None)
                 if self._failed.pop(name, None) is not None:
                     _LOG.info("shipped_again", extra={"fields": {"instance": name}})
         return told.ship / _MS
@@ -175,7 +200,7 @@ class Ship:
             with suppress(OSError):
                 state = path.stat()
                 found.append((state.st_ino, state.st_size, state.st_mtime_ns))
-        return found
+        return tuple(found)
 
 
 def _lock(path: Path) -> int:

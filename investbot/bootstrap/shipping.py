@@ -6,14 +6,16 @@ import dataclasses
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from investbot.adapters.backups import sealing
 from investbot.adapters.backups.segments import SegmentFolder
 from investbot.adapters.storage.history import LedgerHistory
 from investbot.adapters.storage.vault import OpenVault
+from investbot.backup.chain import EventRow
 from investbot.backup.shipping import Shipped, ship
 from investbot.bootstrap.backup import keys_of
 from investbot.bootstrap.home import Home, write_beside
@@ -23,6 +25,7 @@ from investbot.ports.backups import Keys
 
 SEGMENTS = "segments"
 STATE = "shipped.json"
+_NONE: Mapping[int, tuple[str, Millis]] = MappingProxyType({})
 
 
 def ship_once(
@@ -47,17 +50,19 @@ class Shipper:
         self._recipients = tuple(recipients)
         self._alive = alive
 
-    def ship(self, name: str, key: bytes, keys: Keys, at: Millis) -> int:
-        """Ship one instance; `key` opens its ledger. Errors as for `ship_once`."""
+    def ship(
+        self, name: str, key: bytes, keys: Keys, at: Millis, steps: Mapping[int, tuple[str, Millis]] = _NONE
+    ) -> int:
+        """Ship one instance; `key` opens its ledger, `steps` were seen since the last time. Raises as `ship_once`."""
         folder = self._home.backups / name
         shelf = _AllShelves(folder / SEGMENTS, [target / name / SEGMENTS for target in self._to])
         seal = keys.seals[0]
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with closing(LedgerHistory.open(self._home.existing(name).ledger, key)) as source:
+            with closing(LedgerHistory.open(self._home.existing(name).ledger, key)) as ledger:
                 count = ship(
                     name,
-                    source,
+                    _Stepped(ledger, steps),
                     shelf,
                     read_state(folder / STATE, seal),
                     seal,
@@ -73,6 +78,23 @@ class Shipper:
     def _remember(self, path: Path, state: bytes) -> None:
         write_beside(path, state)
         self._alive()
+
+
+class _Stepped:
+    """A ledger with steps that it has forgotten since: it knows its last one only."""
+
+    def __init__(self, ledger: LedgerHistory, steps: Mapping[int, tuple[str, Millis]]) -> None:
+        self._ledger = ledger
+        self._steps = steps
+
+    def batch(self, after: int, limit: int) -> tuple[list[EventRow], list[tuple[int, str, Millis]]]:
+        """Give events behind `after`, and the steps among them."""
+        rows, now = self._ledger.batch(after, limit)
+        if not rows:
+            return rows, now
+        seen = {seq: step for seq, step in self._steps.items() if rows[0][0] <= seq <= rows[-1][0]}
+        seen |= {seq: (symbol, opened_at) for seq, symbol, opened_at in now}
+        return rows, [(seq, *step) for seq, step in sorted(seen.items())]
 
 
 class _AllShelves(SegmentFolder):

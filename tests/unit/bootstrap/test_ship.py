@@ -19,6 +19,7 @@ from investbot.adapters.clock import SystemClock
 from investbot.adapters.log.json_lines import Redactor
 from investbot.adapters.storage.backup_keys import IDENTITY
 from investbot.backup.chain import parse
+from investbot.backup.restore import Point
 from investbot.bootstrap.ship import KeyDesk, Ship, main
 from investbot.bootstrap.shipping_companion import shipping_companion
 from investbot.domain.errors import VaultError
@@ -117,6 +118,36 @@ def test_rounds_ship_what_has_changed(alpha: Life, tmp_path: Path) -> None:
     assert os.read(reading, 10)
     os.close(reading)
     os.close(writing)
+
+
+def test_every_moment_that_was_looked_at_can_be_restored(alpha: Life) -> None:
+    configure(alpha, 'ship = "30s"')
+    _, writing = os.pipe()
+    with desk(alpha) as asked:
+        ship = Ship(alpha.home, asked, SystemClock(), writing)
+        ship.round()
+        alpha.back_up()
+        for _ in range(6):
+            alpha.live(1)
+            ship.look()
+            ship.look()
+        ship.round()
+    rows, moments = alpha.rows(), dict(alpha.moments)
+    for seq in sorted(moments)[-4:-1]:
+        told = alpha.restore(point=Point(seq=seq), allow_older=True)
+        assert (told.last_seq, alpha.rows(), alpha.cursor()) == (seq, rows[:seq], moments[seq])
+
+
+def test_looks_are_few_at_a_time_and_reach_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("investbot.bootstrap.ship._LOOKS", 2)
+    names = ("a", "b", "c", "d", "e")
+    with home_of(tmp_path, *names, batches=2) as lives, desk(lives[0]) as asked:
+        for name in names:
+            asked.of(name)
+        ship = Ship(lives[0].home, asked, SystemClock(), -1)
+        for seen in (2, 4, 5, 5):
+            ship.look()
+            assert len(ship._steps) == seen
 
 
 def test_what_goes_wrong_is_said_once_and_tried_again(
