@@ -171,8 +171,8 @@ async def test_the_venues_time_goes_on_while_it_is_away_and_at_its_own_rate(stag
     market, follower = stage.market(), next(iter(stage.feed._followed.values())).follower
     first = follower.clock()
     assert (first[1], first[2]) == (market.at, 1.0)
-    stage.seconds += 10
-    market.closed += 10
+    stage.seconds += 1000
+    market.closed += 1000
     at, told, rate = follower.clock()
     assert (told, round(rate)) == (market.at, 60)
     market.refusal = VenueUnavailable("The line is dead.")
