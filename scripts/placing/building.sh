@@ -3,8 +3,6 @@
 export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} UV_NATIVE_TLS=${UV_NATIVE_TLS:-1} UV_LINK_MODE=copy
 PARTS=(investbot profiles systemd scripts deploy pyproject.toml README.md LICENSE requirements.lock requirements-dev.lock)
 
-shopt -s extglob
-
 demand_machine() {
     if [[ $(uname -s) != Linux ]]; then
         refuse "$MACHINE" "InvestBot is installed on Linux; elsewhere run it in a container (deploy/compose.yaml)."

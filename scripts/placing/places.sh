@@ -2,6 +2,7 @@
 # Where everything lies, and how files get there. Sourced by scripts/install and scripts/upgrade, which set `variant`
 # (system or user), `root` (a folder instead of /, or nothing) and `dry_run`.
 umask 022
+shopt -s extglob
 
 USAGE=64 CONTENT=65 MACHINE=69 BROKEN=70 THERE=73 STORE=74 AGAIN=75 DENIED=77
 
@@ -47,10 +48,14 @@ demand_rights() {
     fi
 }
 
-has_systemd() { [[ -z $root && -d /run/systemd/system ]]; }
-
 ctl() {
     if [[ $variant == user ]]; then systemctl --user "$@"; else systemctl "$@"; fi
+}
+
+has_systemd() { # whether a service manager works here, and for us
+    [[ -z $root ]] || return 1
+    [[ -n ${managed:-} ]] || managed=$(ctl is-system-running 2>/dev/null || true)
+    [[ $managed == @(initializing|starting|running|degraded|maintenance) ]]
 }
 
 change() { # SENTENCE COMMAND...: does what changes something and says so; with --dry-run it is only said

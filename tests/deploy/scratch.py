@@ -45,14 +45,26 @@ class Machine:
     def __init__(self, folder: Path, versions: dict[str, str], schemas: dict[str, int] | None = None) -> None:
         self.folder = folder
         self.root = folder / "root"
+        self.where: tuple[str, ...] = ("--root", str(self.root))
         self.clone = folder / "clone"
         self.home = self.root / "var/lib/investbot"
         self.prefix = self.root / "opt/investbot"
         self.asked = folder / "asked"
         self.forbidden = folder / "forbidden"
+        self.command = self.root / "usr/local/bin/investbot"
         self.bin = fakes(folder / "bin")
         for name, wrong in versions.items():
             self.tag(name, wrong, (schemas or {}).get(name, 1))
+
+    def of_a_user(self) -> None:
+        """Install for one user instead, without another root, under a service manager that stands in for his."""
+        own = self.folder / "user"
+        self.where = ("--user",)
+        self.prefix, self.home = own / ".local/lib/investbot", own / ".local/share/investbot"
+        self.command = own / ".local/bin/investbot"
+        write(self.bin / "systemctl", (HERE / "stand_in_systemctl.sh").read_text(), 0o755)
+        run = 'while [ "${1#--}" != "$1" ]; do shift; done; exec env "INVESTBOT_HOME=$HOME/.local/share/investbot" "$@"'
+        write(self.bin / "systemd-run", f'#!/bin/sh\necho "run $*" >>"$HOME/asked"\n{run}\n', 0o755)
 
     def tag(self, name: str, wrong: str, schema: int) -> None:
         """Commit one version to the clone and tag it."""
@@ -98,7 +110,7 @@ class Machine:
         command = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self.home.parent / "script.pid")]
         self.home.parent.mkdir(parents=True, exist_ok=True)
         with subprocess.Popen(
-            [*command, str(program), "--root", str(self.root), *words],
+            [*command, str(program), *self.where, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -130,7 +142,7 @@ class Machine:
     def program(self, *words: str) -> Done:
         """Run the command as it is installed."""
         done = subprocess.run(
-            [str(self.root / "usr/local/bin/investbot"), *words],
+            [str(self.command), *words],
             capture_output=True,
             check=False,
             text=True,

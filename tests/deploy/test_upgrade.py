@@ -290,3 +290,30 @@ def test_every_command_it_gives_is_in_the_program(place: Callable[..., Machine])
     asked = {tuple(call.split()[1:]) for call in machine.calls()}
     assert {words[0] for words in asked} >= {"pause", "down", "up", "status", "resume", "migrate"}
     assert [wrong for words in asked if words[0] != "backup" for wrong in wrong_with(words)] == []
+
+
+@pytest.mark.parametrize("wrong", ["", "start", "run"])
+def test_under_a_service_manager_units_are_stopped_and_started(tmp_path: Path, wrong: str) -> None:
+    machine = Machine(tmp_path, {"v1.0.0": "", "v2.0.0": wrong}, {"v2.0.0": 2})
+    machine.of_a_user()
+    machine.checkout("v1.0.0")
+    machine.ok("install")
+    asked = tmp_path / "user/asked"
+    assert {"daemon-reload", "start --no-block investbot-backup.timer"} <= set(asked.read_text().splitlines())
+    for name in FLEET:
+        machine.instance(name, "schema 1 by the test")
+    write(machine.home / "vault.json", "the vault")
+    assert machine.program("up", "--restore").code == 0
+    assert machine.run("install", "--uninstall").code == 75
+    asked.unlink()
+    done = machine.run("upgrade", "--wait", "1", "--settle", "0", INVESTBOT_PASSPHRASE_FILE="")
+    assert done.code == (70 if wrong else 0), done
+    assert_as_before(machine, "v1.0.0" if wrong else "v2.0.0")
+    units = [
+        line for line in asked.read_text().splitlines() if line in {"stop investbot.service", "start investbot.service"}
+    ]
+    assert units == ["stop investbot.service", "start investbot.service"] * (2 if wrong else 1)
+    secret = [line for line in asked.read_text().splitlines() if line.startswith("run ")]
+    assert [line.split("/venv/bin/investbot ")[1] for line in secret] == ["backup create --all", "migrate --all"]
+    assert all("--property=LoadCredential=investbot-passphrase:" in line for line in secret)
+    machine.close()
