@@ -183,3 +183,12 @@ def test_a_segment_joins_the_history_it_goes_on_from_and_no_other() -> None:
         assert not joined(segment, last, digest(BEGINNING, Events(15, "other").rows[:last]))
     assert not joined(segment, 9, digest(BEGINNING, rows[:9]))
     assert not joined(segment, 16, digest(BEGINNING, Events(16).rows))
+
+
+def test_a_history_that_differs_long_before_its_end_does_not_join() -> None:
+    shipper = shipped(10, 5)
+    segment = shipper.shelf.segments(shipper.shelf.parsed())[1][0]
+    rows = Events(15).rows
+    rows[2] = event(3, "other")
+    assert not joined(segment, 12, digest(BEGINNING, rows[:12]))
+    assert digest(BEGINNING, rows) != digest(BEGINNING, Events(15).rows)
