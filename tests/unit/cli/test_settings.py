@@ -56,9 +56,7 @@ def test_config_makes_versions_and_goes_back(cli: Cli) -> None:
     assert cli("config", "set", "alpha", "risk.max_open_positions=3", "--json").json == {
         "name": "alpha",
         "version": 2,
-        "changes": [
-            {"key": "risk.max_open_positions", "before": "1", "after": "3", "takes_effect": "next start"}
-        ],
+        "changes": [{"key": "risk.max_open_positions", "before": "1", "after": "3", "takes_effect": "next start"}],
     }
     assert cli("config", "diff", "alpha", "--json").json == [
         {"key": "risk.max_open_positions", "before": "1", "after": "3"}
@@ -70,6 +68,34 @@ def test_config_makes_versions_and_goes_back(cli: Cli) -> None:
     assert cli("config", "diff", "alpha", "1", "3").err == "The two are alike.\n"
     assert cli("config", "diff", "alpha", "1", "9").code == 78
     assert cli("config", "rollback", "alpha", "9").code == 78
+
+
+def test_an_edit_by_hand_becomes_a_version_when_it_is_applied(cli: Cli, folder: Path) -> None:
+    assert cli("config", "apply", "alpha", "--json").json == {"name": "alpha", "version": 1, "changes": []}
+    file = folder / "home/instances/alpha/instance.toml"
+    file.write_text(file.read_text("utf-8").replace("kelly_trips = 30", "kelly_trips = 31"), "utf-8")
+    said = cli("config", "apply", "alpha").out.splitlines()
+    assert said == [
+        "alpha has version 2 of its settings.",
+        "risk.kelly_trips: 30 -> 31: at the next start (`investbot start alpha`)",
+    ]
+    rows = cli("config", "history", "alpha", "--json").json
+    assert [(row["by"], row["in_force"], row["changes"]) for row in rows[1:]] == [
+        ("hand", True, ["risk.kelly_trips: 30 -> 31"])
+    ]
+    assert len({row["recipe_sha256"] for row in rows}) == 2
+    (folder / "home/instances/alpha/versions/0001.toml").write_text("x", "utf-8")
+    assert cli("config", "apply", "alpha", "--json").json["changes"] == []
+    file.write_text("half", "utf-8")
+    assert cli("config", "apply", "alpha").code == 78
+    rows = cli("config", "history", "alpha", "--json").json
+    assert [(row["intact"], row["in_force"], row["changes"]) for row in rows] == [
+        (False, False, []),
+        (True, False, []),
+    ]
+    assert rows[0]["recipe_sha256"] is None
+    assert cli("config", "rollback", "alpha", "2").code == 0
+    assert (file.parent / "instance.toml.spoilt").read_text("utf-8") == "half"
 
 
 @pytest.mark.parametrize(
