@@ -68,6 +68,7 @@ def source(world: World, name: str) -> str:
     )
 
 
+@pytest.mark.timeout(300)
 def test_a_source_is_heard_through_the_walls_and_others_change_nothing(
     tmp_path: Path, world: World, landlock: int
 ) -> None:

@@ -42,6 +42,7 @@ def site(tmp_path: Path) -> Path:
     return site
 
 
+@pytest.mark.timeout(300)
 def test_every_step_of_the_guide_works_in_its_order(tmp_path: Path, site: Path) -> None:
     shell = Shell(tmp_path)
     write_candles(tmp_path / "candles.csv", 3000)

@@ -84,6 +84,7 @@ def told(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.timeout(300)
 def test_a_paper_instance_trades_stored_alerts_as_the_backtest_does(tmp_path: Path, told: Path) -> None:
     write_candles(tmp_path / "candles.csv", CANDLES)
     (tmp_path / "replay.toml").write_text(PROFILE, encoding="utf-8")
@@ -109,6 +110,7 @@ def test_a_paper_instance_trades_stored_alerts_as_the_backtest_does(tmp_path: Pa
     assert len(heard) == len([fact for fact in facts() if fact["kind"] == "intelligence"])
 
 
+@pytest.mark.timeout(300)
 def test_a_kill_between_candles_takes_no_alert_twice_and_loses_none(tmp_path: Path, told: Path) -> None:
     home = make_home(tmp_path / "fleet")
     candles = write_candles(tmp_path / "candles.csv", 1500)
