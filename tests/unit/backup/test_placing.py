@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,36 +32,48 @@ NEW = {
 NAMES = ["ledger.db", "instance.toml", "versions", "restored.json"]
 
 KILLED = """\
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from investbot.backup.placing import Placing, finish
 
-folder, point, only_finish = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "finish"
-count = 0
+NEW, NAMES, base, only_finish = json.loads(sys.argv[1])
 
 
-def hook(event, args):
-    global count
-    if event in {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "shutil.rmtree"} or (
-        event == "open" and str(args[0]).startswith(str(folder))
-    ):
-        count += 1
-        if count == point:
-            os.kill(os.getpid(), signal.SIGKILL)
+def walk(folder, point):
+    count = 0
 
+    def hook(event, args):
+        nonlocal count
+        if event in {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "shutil.rmtree"} or (
+            event == "open" and str(args[0]).startswith(str(folder))
+        ):
+            count += 1
+            if count == point:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-sys.addaudithook(hook)
-if only_finish:
-    finish(folder)
-else:
+    sys.addaudithook(hook)
+    if only_finish:
+        finish(folder)
+        return
     placing = Placing(folder)
     new = placing.begin()
-    for name, text in {new_files}.items():
+    for name, text in NEW.items():
         (new / name).parent.mkdir(exist_ok=True)
         (new / name).write_text(text)
-    placing.commit({names}, "7-then")
-print(count)
-""".replace("{new_files}", repr(NEW)).replace("{names}", repr(NAMES))
+    placing.commit(NAMES, "7-then")
+
+
+killed = []
+for folder in sorted(Path(base).iterdir(), key=lambda each: int(each.name)):
+    pid = os.fork()
+    if pid == 0:
+        walk(folder, int(folder.name))
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    assert status in {0, signal.SIGKILL}, status
+    killed.append(status == signal.SIGKILL)
+print(json.dumps(killed))
+"""
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -75,12 +86,19 @@ def read(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def walk(folder: Path, point: int, what: str = "whole") -> tuple[int, str]:
-    told = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(point), what], capture_output=True, text=True, check=False
-    )
-    assert told.returncode in {0, -signal.SIGKILL}, told.stderr
-    return told.returncode, told.stdout.strip()
+def kill_at_every_step(
+    base: Path, old: Mapping[str, str], points: int = 70, *, only_finish: bool = False
+) -> list[bool]:
+    """Restore in one folder a step below `base`, killed at that step; tell for each whether it came so far."""
+    for point in range(1, points + 1):
+        write(base / str(point), old)
+    told = [NEW, NAMES, str(base), only_finish]
+    done = subprocess.run([sys.executable, "-c", KILLED, json.dumps(told)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    killed: list[bool] = json.loads(done.stdout)
+    assert not killed[-1], "there are more steps than were tried"
+    assert killed == sorted(killed, reverse=True)
+    return killed
 
 
 def after(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
@@ -136,37 +154,37 @@ def test_a_label_that_is_taken_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path: Path) -> None:
-    write(tmp_path / "count", OLD)
-    code, told = walk(tmp_path / "count", 0)
-    assert code == 0
-    points = int(told)
-    assert points >= 30
+    killed = kill_at_every_step(tmp_path, OLD)
+    assert sum(killed) >= 30
     seen = set()
-    for point in range(1, points + 1):
+    for point, was_killed in enumerate(killed, 1):
         folder = tmp_path / str(point)
-        write(folder, OLD)
-        assert walk(folder, point)[0] == -signal.SIGKILL
         assert (folder / "instance.toml").read_text() in {"old settings", "new settings"}
         begun = finish(folder)
         found = read(folder)
         assert not (folder / ".restoring").exists()
         whole = found == after(NEW, OLD)
-        assert whole or (found == OLD and not begun), point
+        assert whole or (found == OLD and was_killed and not begun), point
         seen.add((begun, whole))
     assert seen == {(False, False), (True, True), (False, True)}
 
 
+def test_a_kill_where_there_was_no_ledger_never_takes_the_new_one_away(tmp_path: Path) -> None:
+    old = {"instance.toml": "old settings"}
+    for point, was_killed in enumerate(kill_at_every_step(tmp_path, old), 1):
+        begun = finish(tmp_path / str(point))
+        found = read(tmp_path / str(point))
+        assert found == after(NEW, old) or (found == old and was_killed and not begun), point
+
+
 def test_a_kill_while_a_killed_restore_is_finished(tmp_path: Path) -> None:
-    write(tmp_path / "cut", OLD)
-    placing = Placing(tmp_path / "cut")
-    write(placing.begin(), NEW)
-    (tmp_path / "cut" / ".restoring" / "plan.json").write_text(json.dumps({"names": NAMES, "label": "7-then"}))
-    for point in range(1, 100):
-        code, _ = walk(tmp_path / "cut", point, "finish")
-        if code == 0:
-            break
-    assert point > 8
-    assert read(tmp_path / "cut") == after(NEW, OLD)
+    new = {f".restoring/new/{name}": text for name, text in NEW.items()}
+    plan = {".restoring/plan.json": json.dumps({"names": NAMES, "label": "7-then"})}
+    killed = kill_at_every_step(tmp_path, {**OLD, **new, **plan}, only_finish=True)
+    assert sum(killed) >= 20
+    for point in range(1, len(killed) + 1):
+        finish(tmp_path / str(point))
+        assert read(tmp_path / str(point)) == after(NEW, OLD), point
 
 
 def test_a_full_disk_changes_nothing(small_disk: Path) -> None:

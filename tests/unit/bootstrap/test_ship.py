@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -220,3 +222,10 @@ def test_a_second_one_is_refused(
     os.close(lock)
     assert code == 75
     assert "is being shipped already" in capsys.readouterr().err
+
+
+def test_neither_supervisor_nor_instance_reads_in_what_encrypts_backups() -> None:
+    modules = "investbot.bootstrap.supervisor, investbot.bootstrap.instance, investbot.bootstrap.zygote"
+    program = f"import sys, {modules}; print([m for m in ('pyrage', 'zstandard') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
