@@ -192,6 +192,8 @@ def _consistent(part: SourcePart) -> None:
         raise ValueError(f"{name} is asked over HTTP; name its address with `url`.")
     if part.kind == "feed" and not (part.bullish or part.bearish):
         raise ValueError(f"{name} has no words to judge headlines by; list some in `bullish` and `bearish`.")
+    if part.every < SECOND or part.timeout > MINUTE:
+        raise ValueError(f"{name} is asked every second at most, and has a minute at most to answer.")
     if part.expires_after > _LONGEST_LIFE:
         raise ValueError(f"items of {name} can count for 30 days at most.")
     if part.max_bytes > _MOST_BYTES:

@@ -79,6 +79,8 @@ def test_a_file_is_seen_from_its_profile(tmp_path: Path) -> None:
         (INDEX, {"symbols": ["BTC"]}, "not a symbol"),
         (INDEX, {"symbols": "BTC/USDT"}, "list"),
         (INDEX, {"expires_after": "31d"}, "30 days"),
+        (INDEX, {"every": "999ms"}, "every second at most"),
+        (INDEX, {"timeout": "61s"}, "a minute at most"),
         (INDEX, {"max_bytes": 9_000_000}, "bytes at most"),
         (INDEX, {"key_header": "X Key"}, "header"),
         (INDEX, {"key_header": "X-Key", "url": "http://example.org/"}, "plain HTTP"),
