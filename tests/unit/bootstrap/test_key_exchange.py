@@ -224,3 +224,19 @@ def test_another_exchange_ends_the_one_before(home: Home, venue: Venue) -> None:
 )
 def test_only_the_ends_of_the_public_part_are_shown(keys: dict[str, str], shown: str) -> None:
     assert shortened(keys) == shown
+
+
+def test_the_first_good_answer_of_the_venue_forgets_the_old_keys(
+    home: Home, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is for an instance that nobody could restart: its next start, or `keys check`, asks with the new ones."""
+    from investbot.bootstrap import account as accounts
+
+    exchange(home, runs=True)
+    monkeypatch.setattr(accounts, "ask_with", lambda *given, **_: venue.ask(*given))
+    venue.says[NEW["apiKey"]] = [VenueUnavailable("away"), account()]
+    with pytest.raises(VenueUnavailable):
+        accounts.ask_venue(home, "alpha", KEY)
+    assert "previous.secret" in stored(home)
+    accounts.ask_venue(home, "alpha", KEY)
+    assert stored(home) == NEW | OTHER
