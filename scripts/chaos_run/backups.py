@@ -48,6 +48,8 @@ TRADES_S = 5.0
 SETTLES_S = 90.0
 _OPINIONS = (e.SignalRaised, e.IntentDenied)
 """What may be written after the copy: a ledger that lacks it has the same orders, fills and money."""
+_PATIENCE_MS, _STARTS = 10_000, 3
+"""How long an answer of the exchange may take, and how often an instance is started before it counts as failed."""
 TRIES = 8
 """Rounds that may say nothing before one does."""
 
@@ -58,7 +60,7 @@ class Rounds:
     def __init__(self, home: Path, exchange: ExchangeProcess) -> None:
         self.exchange = exchange
         self.fleet = Fleet(home)
-        self.fleet.add(NAME, exchange.settings(), exchange.card["keys"][ACCOUNT_KEY])
+        self.fleet.add(NAME, exchange.settings(_PATIENCE_MS), exchange.card["keys"][ACCOUNT_KEY])
         self.shelf = FolderShelf(self.fleet.home.backups / NAME, NAME)
         self.archiver = AgeArchiver(PageSealer)
         keys = Keys((new_identity(),), (secrets.token_bytes(32),))
@@ -97,12 +99,21 @@ class Rounds:
     def _trading(self) -> Child:
         """Start the instance and let it trade until it has done so for a while."""
         before = self._filled()
-        child = self.fleet.spawn(NAME)
-        child.wait(time.monotonic() + SETTLES_S, ready=True)
+        child = self._ready()
         child.wait(time.monotonic() + TRADES_S)
         until = time.monotonic() + TRADES_S
         while self._filled() == before and time.monotonic() < until:
             child.wait(time.monotonic() + 0.5)
+        return child
+
+    def _ready(self) -> Child:
+        """Start the instance, again where it gives up on an exchange that is too slow, as a supervisor would."""
+        for _ in range(_STARTS):
+            child = self.fleet.spawn(NAME)
+            child.wait(time.monotonic() + SETTLES_S, ready=True)
+            if child.ready:
+                break
+            child.kill()
         return child
 
     def _wait_for_more(self) -> None:
@@ -124,8 +135,7 @@ class Rounds:
         ledger = self.fleet.folder(NAME).ledger
         sqlcipher.remove(ledger)
         restored.replace(ledger)
-        child = self.fleet.spawn(NAME)
-        child.wait(time.monotonic() + SETTLES_S, ready=True)
+        child = self._ready()
         until = time.monotonic() + SETTLES_S
         while (off := self._differences()) and time.monotonic() < until:
             time.sleep(0.2)

@@ -23,7 +23,7 @@ from investbot.bootstrap.home import Home
 from investbot.domain.errors import InvestBotError
 from tests.unit.backup.homes import AT, fleet, silent
 
-BY_CHANCE = 12
+BY_CHANCE = 8
 """Kills at moments that nobody chose, besides those at chosen steps."""
 
 
@@ -77,7 +77,7 @@ def kills(folder: Path) -> dict[str, object]:
     chance, killed, torn, tried = random.Random(1), 0, [], 0
     workroom.MEMORY = folder / "memory"
     workroom.MEMORY.mkdir()
-    with fleet(folder, "alpha", batches=60) as (home, vault):
+    with fleet(folder, "alpha", batches=20) as (home, vault):
         shelf = backup.shelf_of(home, "alpha")
         backup.create_archive(home, vault, "alpha", AT, progress=silent)
         count = steps_of(home, vault)

@@ -72,7 +72,7 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("size", [0, 100, 4096, 20_000, 150_000])
+@pytest.mark.parametrize("size", [100, 20_000, 150_000])
 def test_files_that_may_not_grow(tmp_path: Path, size: int) -> None:
     with fleet(tmp_path, "alpha", batches=150) as (home, vault):
         kept = [backup.create_archive(home, vault, name, AT, progress=silent) for name in ("alpha", FLEET)]
