@@ -6,7 +6,7 @@ import pytest
 
 from investbot.analysis.analyser import Bars, columns
 from investbot.analysis.findings import Side
-from investbot.analysis.structure.liquidity import MOST, Liquidity, Pool, State
+from investbot.analysis.structure.liquidity import MOST, Liquidity, Pool, State, _Tide
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import DAY, HOUR, MINUTE, Bar, Millis
 from tests.unit.analysis.structure.shapes import drawn, warm
@@ -134,6 +134,17 @@ def test_weeks_are_told() -> None:
     lows = [10.0] * 22 + [5.0, 10.0] + [12.0] * 24 + [12.0] * 2
     weekly = Liquidity().over(hourly(lows, begin=2 * DAY))
     assert {pool.source for pool in weekly if pool.level == 4.5} == {"day"}
+
+
+def test_a_week_tells_the_levels_that_no_day_has() -> None:
+    tide = _Tide(memory=10)
+    tide.extremes((math.nan, math.nan, 20.0, 5.0), 10.0, 9.0, DAY)
+    assert [(pool.side, pool.source, pool.level) for pool in tide.found] == [
+        (Side.HIGH, "week", 20.0),
+        (Side.LOW, "week", 5.0),
+    ]
+    tide.extremes((19.0, 5.0, 20.0, 5.0), 10.0, 9.0, DAY)
+    assert [(pool.source, pool.level) for pool in tide.found[2:]] == [("day", 19.0)]
 
 
 def test_the_pool_furthest_away_is_forgotten_beyond_a_number() -> None:

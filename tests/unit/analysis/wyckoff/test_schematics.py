@@ -122,6 +122,14 @@ def test_without_a_climax_there_is_no_schematic(volume: float, low: float) -> No
     assert Name.SELLING_CLIMAX not in {name for name, _ in story(columns(bars[: place + 4]))}
 
 
+@pytest.mark.parametrize(("lowest", "is_climax"), [(100.0, True), (99.9, False)])
+def test_a_climax_is_the_lowest_low_of_its_window(lowest: float, is_climax: bool) -> None:
+    bars = schematic()
+    place = next(index for index, bar in enumerate(bars) if bar.volume == 400.0)
+    bars[place - 3] = bars[place - 3]._replace(low=lowest)
+    assert (Name.SELLING_CLIMAX in {name for name, _ in story(columns(bars[: place + 1]))}) is is_climax
+
+
 def test_without_a_fall_before_it_there_is_none() -> None:
     bars = schematic()
     place = next(index for index, bar in enumerate(bars) if bar.volume == 400.0)
