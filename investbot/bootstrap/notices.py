@@ -75,6 +75,10 @@ class FleetNews:
         """Read `[news]` of investbot.toml; ConfigError."""
         return frozenset(map(Kind, load_fleet(self._home.path).news.discord))
 
+    def fleet_status(self) -> bool:
+        """Read `news.status` of investbot.toml; ConfigError."""
+        return load_fleet(self._home.path).news.status
+
     def subject(self, name: str) -> Subject:
         """Read `[notify]` of an instance and whose money it moves; UnknownInstance, ConfigError."""
         config = self._config(name)
@@ -131,7 +135,8 @@ def _route(name: str, address: Address | None) -> Route:
         whose = f" --instance {name}" if name else ""
         why = f"The stored address is none of a Discord webhook; store it again: `investbot notify set discord{whose}`."
         return Route("", "", None, why)
-    return Route(address.mark, address.host, DiscordWebhook(address))
+    webhook = DiscordWebhook(address)
+    return Route(address.mark, address.host, webhook, board=webhook)
 
 
 def _base(home: Home) -> str:

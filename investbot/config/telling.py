@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import PlainValidator
 
+from investbot.config.fields import Flag
 from investbot.config.sections import NotifySection
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -22,6 +23,10 @@ def _base(value: object) -> str:
 
 
 class NewsPart(NotifySection):
-    """`[news]`: kinds as in `[notify]` of a profile; `discord_base` is where the webhooks of Discord are asked for."""
+    """`[news]`: kinds as in `[notify]` of a profile; `discord_base` is where the webhooks of Discord are asked for.
+
+    With `status` one message is kept up to date with how the fleet is.
+    """
 
     discord_base: Annotated[str, PlainValidator(_base)] = "https://discord.com"
+    status: Flag = False

@@ -89,6 +89,17 @@ class Delivery:
     why: str = ""
 
 
+class Board(Protocol):
+    """One message at an address that is edited again and again; calls block and must not overlap."""
+
+    def show(self, notice: Notice, message: str) -> tuple[Delivery, str]:
+        """Let the message with that id say this, a new one where `message` is empty; give the id.
+
+        The id is empty where there is no such message any more. Never raises for what the other side does.
+        """
+        ...
+
+
 class Notifier(Protocol):
     """One address that takes messages; calls block and must not overlap."""
 

@@ -107,7 +107,7 @@ class Supervisor:
         await self._server.open()
         beside = [asyncio.create_task(self._disk.watch()), asyncio.create_task(self._herald.beat(self._summary))]
         try:
-            await self._post.open()
+            await self._post.open(self._rows.everything)
             self._companions.open()
             await self._fleet.open(restore=restore)
             await self._post.compare(self._fleet.keepers.values())

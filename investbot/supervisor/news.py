@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from investbot.ports.ledger import Recorded
-from investbot.ports.notifier import Kind, Notifier
+from investbot.ports.notifier import Board, Kind, Notifier
 from investbot.supervisor.notices import Subject
 from investbot.supervisor.summaries import Result
 
@@ -20,6 +20,8 @@ class Route:
     host: str
     notifier: Notifier | None
     why: str = ""
+    board: Board | None = None
+    """Where it can keep one message up to date."""
 
 
 class News(Protocol):
@@ -35,6 +37,10 @@ class News(Protocol):
 
     def fleet_kinds(self) -> frozenset[Kind]:
         """Say which kinds of news of the fleet were chosen; ConfigError."""
+        ...
+
+    def fleet_status(self) -> bool:
+        """Say whether one message is to be kept up to date with how the fleet is; ConfigError."""
         ...
 
     def subject(self, name: str) -> Subject:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from investbot.ports.clock import Clock
 from investbot.ports.notifier import Notice
+from investbot.supervisor.board import ReadRows, StatusBoard
 from investbot.supervisor.keeper import Keeper
 from investbot.supervisor.lifecycle import Life
 from investbot.supervisor.mailroom import Mailroom, Move
@@ -47,10 +48,12 @@ class Post:
         self._woken = asyncio.Event()
         self._settled = asyncio.Event()
         self._seqs: dict[str, int] = {}
+        self._routes: Mapping[str, Route] = {}
+        self._board: StatusBoard | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def open(self) -> None:
-        """Begin to serve, with what the last supervisor left."""
+    async def open(self, rows: ReadRows | None = None) -> None:
+        """Begin to serve, with what the last supervisor left; `rows` tells how all instances are."""
         news = self._news
         if news is None:
             return
@@ -58,6 +61,9 @@ class Post:
         self._desk = Desk(room, self._in_clerk, self._clock, self._pace, self._write_health)
         await self._read_routes(await self._in_clerk(lambda: read_health(self._run / "notices.json")))
         self._tasks = [asyncio.create_task(self._collect()), asyncio.create_task(self._calendar())]
+        if rows is not None:
+            self._board = StatusBoard(self._run / "board.json", self._board_way, rows, self._clock, self._board_turn)
+            self._tasks.append(asyncio.create_task(self._board.run(self._pace.board_s)))
 
     async def close(self, *, asked: bool = True) -> None:
         """Let what waits go out, within seconds; `asked` tells whether the supervisor goes because it was told to."""
@@ -73,6 +79,9 @@ class Post:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._senders.clear()
+        if self._board is not None and asked:
+            await self._board.down(self._pace.flush_s)
         await asyncio.to_thread(self._clerk.shutdown)
 
     async def reload(self) -> None:
@@ -88,6 +97,7 @@ class Post:
         for name, health in list(self._health.items()):
             if health.refused or name not in routes or routes[name].mark != health.mark:
                 self._end(name)
+        self._routes = routes
         for name, route in routes.items():
             if name not in self._health:
                 self._begin(name, route, known.get(name))
@@ -195,6 +205,21 @@ class Post:
         self._senders.pop(name, None)
         if name in self._sending:
             self._sending.pop(name).cancel()
+
+    async def _board_way(self) -> Route | None:
+        """Give the fleet's address where one message is to be kept up to date there."""
+        health = self._health.get("")
+        if self._news is None or health is None or health.refused:
+            return None
+        return self._routes.get("") if await self._in_clerk(self._news.fleet_status) else None
+
+    @contextlib.asynccontextmanager
+    async def _board_turn(self) -> AsyncIterator[None]:
+        """Have the fleet's address for oneself, for one message."""
+        sender = self._senders.get("")
+        async with contextlib.nullcontext() if sender is None else sender.turn:
+            yield
+            await asyncio.sleep(0.0 if sender is None else self._pace.message_s)
 
     def _wake(self) -> None:
         for sender in self._senders.values():

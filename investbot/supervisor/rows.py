@@ -40,6 +40,10 @@ class Rows:
         keepers = [await self._fleet.find(name) for name in names]
         return list(await asyncio.gather(*(self._row(keeper) for keeper in keepers)))
 
+    async def everything(self) -> list[dict[str, Any]]:
+        """Give one row for each instance there is."""
+        return await self.status(await self._fleet.names())
+
     async def stored(self, name: str) -> dict[str, Any]:
         """Give what the files of an instance say; their error as the row's `error`."""
         try:

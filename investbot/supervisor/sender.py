@@ -9,12 +9,14 @@ import random
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from investbot.ports.clock import Clock
 from investbot.ports.notifier import Delivery, Fate, Notice, Notifier
 from investbot.supervisor.mailroom import Mailroom
 from investbot.supervisor.route_health import RouteHealth
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 _LOOKED_AT = 10
 """Notices that are looked at for one message."""
@@ -22,7 +24,7 @@ _LOOKED_AT = 10
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: between two looks for news, two messages to one address, two looks at the calendar.
+    """Seconds: between two looks for news, two messages to one address, two looks at the calendar, two at the fleet.
 
     `first_s` and `longest_s` bound the waits, doubling, before an address that failed is tried again; `flush_s` is the
     time that news has to get out when the supervisor goes down.
@@ -31,6 +33,7 @@ class Pace:
     look_s: float = 0.3
     message_s: float = 1.0
     calendar_s: float = 20.0
+    board_s: float = 30.0
     first_s: float = 2.0
     longest_s: float = 300.0
     flush_s: float = 3.0
@@ -63,6 +66,8 @@ class Sender:
         self._alone = False
         self._batch: list[tuple[int, Notice]] = []
         self.health = health
+        self.turn = asyncio.Lock()
+        """Held by whoever sends there, and for as long as the address is to be left alone afterwards."""
 
     def wake(self) -> None:
         """Look for what waits."""
@@ -79,9 +84,10 @@ class Sender:
                     async with asyncio.timeout(pace.calendar_s):
                         await self._woken.wait()
                 continue
-            delivery = await in_daemon(self._deliver)
-            pause_s = await self._settle(delivery or _BROKEN)
-            await asyncio.sleep(max(pace.message_s, pause_s))
+            async with self.turn:
+                delivery = await in_daemon(self._deliver)
+                pause_s = await self._settle(delivery or _BROKEN)
+                await asyncio.sleep(max(pace.message_s, pause_s))
 
     def _mine(self, notice: Notice) -> bool:
         return self._desk.room.route_of(notice) == self._name
@@ -135,22 +141,22 @@ class Sender:
 _BROKEN = Delivery(Fate.UNFIT, 0.0, "It could not be put into a message.")
 
 
-async def in_daemon(work: Callable[[], Delivery]) -> Delivery | None:
+async def in_daemon(work: Callable[[], T]) -> T | None:
     """Do blocking work in a thread that the end of the process does not wait for; None when it broke."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[Delivery | None] = loop.create_future()
+    done: asyncio.Future[T | None] = loop.create_future()
 
-    def settle(delivery: Delivery | None) -> None:
+    def settle(told: T | None) -> None:
         if not done.done():
-            done.set_result(delivery)
+            done.set_result(told)
 
     def run() -> None:
-        delivery = None
+        told = None
         try:
-            delivery = work()
+            told = work()
         finally:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(settle, delivery)
+                loop.call_soon_threadsafe(settle, told)
 
     threading.Thread(target=run, name="message", daemon=True).start()
     return await done

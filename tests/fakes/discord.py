@@ -51,6 +51,9 @@ class Discord:
         self.taken: list[Message] = []
         self.asked: list[float] = []
         self.unfit: list[str] = []
+        self.edited: dict[str, list[dict[str, Any]]] = {}
+        """What each message was edited to, by its id, oldest first."""
+        self.deleted: set[str] = set()
         self.port = 0
         self._lock = threading.Lock()
 
@@ -81,6 +84,21 @@ class Discord:
                 return Reply(400, body=json.dumps({"errors": wrong}).encode())
             self.taken.append(Message(time.monotonic(), path, body))
             return reply or Reply(200, body=json.dumps({"id": str(len(self.taken))}).encode())
+
+    def edit(self, path: str, raw: bytes) -> Reply:
+        """Write over a message, as PATCH …/messages/ID does."""
+        body, message = json.loads(raw), path.partition("?")[0].rpartition("/messages/")[2]
+        with self._lock:
+            reply = self.replies.popleft() if self.replies else self.always
+            if reply is not None:
+                return reply
+            if message not in {str(number + 1) for number in range(len(self.taken))} - self.deleted:
+                return Reply(404, body=b'{"message": "Unknown Message", "code": 10008}')
+            if wrong := faults(body):
+                self.unfit += wrong
+                return Reply(400, body=json.dumps({"errors": wrong}).encode())
+            self.edited.setdefault(message, []).append(body)
+            return Reply(200, body=json.dumps({"id": message}).encode())
 
 
 def faults(body: dict[str, Any]) -> list[str]:
@@ -115,9 +133,13 @@ def discord() -> Iterator[Discord]:
     state = Discord()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_PATCH(self) -> None:
+            self._answer(state.edit(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
-            reply = state.take(self.path, raw)
+            self._answer(state.take(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def _answer(self, reply: Reply) -> None:
             time.sleep(reply.delay_s)
             self.send_response(reply.status)
             for name, value in reply.headers.items():

@@ -70,6 +70,7 @@ class MemoryNews:
         self.results: dict[str, Result | None] = {}
         self.broken: set[str] = set()
         self.reads = 0
+        self.status = False
 
     def way(self, name: str, way: Notifier | Route) -> None:
         self.ways[name] = way if isinstance(way, Route) else Route(getattr(way, "mark", "m1"), "loopback", way)
@@ -82,6 +83,9 @@ class MemoryNews:
 
     def fleet_kinds(self) -> frozenset[Kind]:
         return self.kinds
+
+    def fleet_status(self) -> bool:
+        return self.status
 
     def subject(self, name: str) -> Subject:
         self._found(name)

@@ -51,6 +51,8 @@ def has(server: Discord, words: str) -> bool:
 
 
 def test_a_life_is_told(shell: Shell, server: Discord) -> None:
+    with (shell.home / "investbot.toml").open("a", encoding="utf-8") as settings:
+        settings.write("\n[news]\nstatus = true\n")
     shell.ok("up", "--detach")
     shell.ok("start", "alpha")
     until(lambda: has(server, "CLOSED BTC/USDT"))
@@ -59,6 +61,9 @@ def test_a_life_is_told(shell: Shell, server: Discord) -> None:
     shell.ok("down", "--yes")
     until(lambda: has(server, "The supervisor goes down"))
     titles = server.titles
+    (states,) = server.edited.values()
+    assert "1 STOPPED" in titles, "the message that is kept up to date"
+    assert states[-1]["embeds"][0]["title"] == "The supervisor is down"
     assert {"The supervisor is up", "alpha is RUNNING", "alpha was stopped", "LONG BTC/USDT 5m"} <= set(titles)
     assert server.unfit == []
     embeds = [embed for message in server.taken for embed in message.body["embeds"]]

@@ -22,6 +22,8 @@ _USUAL_PAUSE_S = 60.0
 """How long to wait when a 429 does not say."""
 _GONE = {401: "does not accept the address", 403: "does not let this address write", 404: "knows no such webhook"}
 _MORE_THAN_ANY_ANSWER = 65_536
+_NO_SUCH_MESSAGE = 10008
+"""discord.com/developers/docs/topics/opcodes-and-status-codes: Unknown message."""
 
 
 class DiscordWebhook:
@@ -42,23 +44,37 @@ class DiscordWebhook:
 
     def deliver(self, notices: Sequence[Notice]) -> Delivery:
         """Send the notices as one message of embeds, one a notice, and wait until Discord says that it is there."""
+        return self._said(notices, "")[0]
+
+    def show(self, notice: Notice, message: str) -> tuple[Delivery, str]:
+        """Let one message say this: the one with that id, or a new one; give its id, empty where it is gone."""
+        delivery, body = self._said([notice], message)
+        told = json.loads(body) if _is_object(body) else {}
+        if message and told.get("code") == _NO_SUCH_MESSAGE:
+            return Delivery(Fate.LATER, 0.0, "The message was deleted."), ""
+        return delivery, message or (str(told.get("id", "")) if delivery.fate is Fate.SENT else "")
+
+    def _said(self, notices: Sequence[Notice], message: str) -> tuple[Delivery, bytes]:
+        """Write a message, or write over the one with that id; say what became of it, and what Discord answered."""
         from discord_webhook import DiscordWebhook as Webhook
 
         logging.getLogger("discord_webhook").setLevel(logging.CRITICAL)
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings and debug lines hold the address
-        body = [embeds.embed(notice) for notice in notices]
+        drawn = [embeds.embed(notice) for notice in notices]
         # the library would write its usual `wait=True` as "True", which is not what Discord documents
-        webhook = Webhook(self._address.url, timeout=self._timeout_s, wait="true", embeds=body)
+        webhook = Webhook(self._address.url, timeout=self._timeout_s, wait="true", embeds=drawn)
         webhook.allowed_mentions = {"parse": []}
+        webhook.id = message or None
         try:
-            answer = webhook.api_post_request()
+            answer = webhook.edit() if message else webhook.api_post_request()
         except OSError as error:  # all errors of requests are OSErrors; their texts hold the address
-            return Delivery(Fate.LATER, None, f"Discord cannot be reached ({type(error).__name__}).")
+            return Delivery(Fate.LATER, None, f"Discord cannot be reached ({type(error).__name__})."), b""
         except ValueError as error:
-            return Delivery(Fate.LATER, None, f"Discord gave an answer that is none ({type(error).__name__}).")
+            return Delivery(Fate.LATER, None, f"Discord gave an answer that is none ({type(error).__name__})."), b""
         if answer.history:
-            return Delivery(Fate.LATER, None, "Discord's address leads elsewhere (a redirect); nothing was taken.")
-        return judge(answer.status_code, answer.headers, answer.content[:_MORE_THAN_ANY_ANSWER])
+            return Delivery(Fate.LATER, None, "Discord's address leads elsewhere (a redirect); nothing was taken."), b""
+        body: bytes = answer.content[:_MORE_THAN_ANY_ANSWER]
+        return judge(answer.status_code, answer.headers, body), body
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> Delivery:

@@ -112,3 +112,38 @@ def test_the_address_is_never_told(
     assert TOKEN not in caplog.text
     printed = capsys.readouterr()
     assert TOKEN not in printed.out + printed.err
+
+
+def test_one_message_is_edited_and_made_anew_where_it_was_deleted(server: Discord) -> None:
+    board = DiscordWebhook(read_address(server.url), timeout_s=5)
+    delivery, message = board.show(NOTICE, "")
+    assert (delivery.fate, message) == (Fate.SENT, "1")
+    later = Notice(0, Kind.LIFECYCLE, "1 @everyone FATAL")
+    delivery, again = board.show(later, message)
+    assert (delivery.fate, again) == (Fate.SENT, message)
+    (edit,) = server.edited[message]
+    assert edit["embeds"][0]["title"].startswith("1 @")
+    assert "@everyone" not in edit["embeds"][0]["title"]
+    assert edit["allowed_mentions"] == {"parse": []}
+    server.deleted.add(message)
+    delivery, gone = board.show(later, message)
+    assert (delivery.fate, gone) == (Fate.LATER, "")
+    assert board.show(later, gone)[1] == "2"
+
+
+@pytest.mark.parametrize(
+    ("reply", "fate"),
+    [
+        (Reply(404, body=b'{"message": "Unknown Webhook", "code": 10015}'), Fate.REFUSED),
+        (Reply(429, {"Retry-After": "3"}), Fate.LATER),
+        (Reply(503, body=HTML), Fate.LATER),
+    ],
+)
+def test_an_edit_that_fails_keeps_its_message(server: Discord, reply: Reply, fate: Fate) -> None:
+    board = DiscordWebhook(read_address(server.url), timeout_s=5)
+    _, message = board.show(NOTICE, "")
+    server.replies.append(reply)
+    delivery, again = board.show(NOTICE, message)
+    assert (delivery.fate, again) == (fate, message)
+    server.replies.append(Reply(503))
+    assert board.show(NOTICE, "")[1] == ""
