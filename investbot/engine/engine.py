@@ -94,7 +94,7 @@ class Engine:
 
     def summary(self) -> dict[str, Any]:
         """Tell the engine's share of a status row: money as decimal text, moments in milliseconds UTC."""
-        return summarise(self.state, self.spec.capital)
+        return summarise(self.state, self.spec)
 
     def propose(self, signal: e.SignalRaised) -> Any:
         """Size an entry as the gate would see it, without placing anything."""

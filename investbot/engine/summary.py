@@ -8,17 +8,18 @@ from typing import Any
 from investbot.domain.codec import encode
 from investbot.domain.events import SignalRaised
 from investbot.domain.states import seen
+from investbot.engine.spec import EngineSpec
 from investbot.engine.state import EngineState
 
 _RATIO = Decimal("0.0001")
 
 
-def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
+def summarise(state: EngineState, spec: EngineSpec) -> dict[str, Any]:
     """Tell capital, equity and results in quote as decimal text, ratios as decimal text or None, moments in ms UTC.
 
-    `allocation` (quote) is what a run that has not seen its first candle is going to begin with.
+    A run that has not seen its first candle is going to begin with what `spec` says.
     """
-    waiting = not state.begun
+    waiting, allocation = not state.begun, spec.capital
     capital = allocation if waiting else state.capital
     equity = allocation if waiting else state.equity()
     tally = state.tally
@@ -34,7 +35,7 @@ def summarise(state: EngineState, allocation: Decimal) -> dict[str, Any]:
         "win_rate": _ratio(Decimal(tally.wins), Decimal(tally.trips)),
         "profit_factor": _ratio(tally.gains, tally.losses),
         "drawdown": _ratio(max(state.peak - equity, Decimal(0)), state.peak) or "0.0000",
-        "config_version": state.version,
+        "config_version": spec.version if waiting else state.version,
         "settings_waiting": list(state.waiting),
         "trading_state": trading_state.value,
         "reduced_by": reduced_by or None,

@@ -86,6 +86,8 @@ def test_a_later_version_is_told_at_the_beginning_and_the_first_is_not() -> None
     ]
     assert isinstance(later.events[0], e.CapitalAllocated)
     assert (first.state.version, later.state.version) == (1, 3)
+    waiting = Engine(replace(spec(), version=3), Scripted())
+    assert waiting.summary()["config_version"] == 3
     rolled = Engine(replace(spec(), version=3), Scripted())
     assert [kind(each) for each in rolled.handle(flat(1))][:2] == ["CapitalAllocated", "SettingsApplied"]
 
