@@ -417,3 +417,25 @@ def test_the_doctor_judges_passphrase_and_recovery_key(cli: Cli, folder: Path) -
     assert told[0] == "the passphrase is guessed easily (about 16 bits)"
     assert told[1].startswith("the passphrase lies in the home: ")
     assert len(told) == 2
+
+
+# ---- backups ----
+
+
+def test_archives_of_before_open_after_every_rotation(cli: Cli, folder: Path) -> None:
+    trips = cli("trips", "alpha", "--json").out
+    assert cli("backup", "create", "alpha").code == 0
+    (first,) = (folder / "home/backups/alpha").glob("*.ibk")
+    identity = opened(folder).secret_get("backup-identity")
+    assert cli("vault", "rotate", "alpha").code == 0
+    assert cli("vault", "passphrase", "--new-passphrase-file", write_new(folder), "--rotate-keys").code == 0
+    (folder / "passphrase").write_text(NEW, encoding="utf-8")
+    assert cli("backup", "verify", str(first)).code == 0
+    assert cli("backup", "create", "alpha").code == 0
+    now = opened(folder, NEW)
+    assert now.secret_get("backup-identity/1") == identity
+    assert now.secret_get("backup-identity") not in {None, identity}
+    assert cli("backup", "verify", "alpha").code == 0
+    restored = cli("backup", "restore", str(first), "--as", "gamma")
+    assert restored.code == 0, restored
+    assert cli("trips", "gamma", "--json").out == trips
