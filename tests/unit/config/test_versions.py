@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -288,6 +289,24 @@ def test_a_crash_between_the_two_files_leaves_the_old_version_in_force(
     change(tmp_path, "risk.max_open_positions=2")
     assert load_instance(tmp_path).version == 3
     assert sorted(path.name for path in (tmp_path / "versions").iterdir()) == ["0001.toml", "0002.toml", "0003.toml"]
+
+
+def test_a_full_disk_leaves_what_was_in_force(small_disk: Path) -> None:
+    folder = small_disk / "alpha"
+    folder.mkdir()
+    save(folder, instance(), NOON, "a", "create")
+    stuff = small_disk / "stuff"
+    with stuff.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    with pytest.raises(OSError, match="No space left"):
+        change(folder, "risk.max_open_positions=2")
+    assert load_instance(folder).version == 1
+    stuff.unlink()
+    change(folder, "risk.max_open_positions=2")
+    assert load_instance(folder).risk.max_open_positions == 2
+    assert all(each.intact for each in history(folder))
+    assert all(path.name[0] != "." for place in (folder, folder / "versions") for path in place.iterdir())
 
 
 def test_differences_are_told_key_by_key() -> None:
