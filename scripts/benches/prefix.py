@@ -6,8 +6,11 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from investbot.analysis.catalogue import ANALYSERS
 from investbot.analysis.faces import first_disagreement, looks_ahead_at
+from investbot.analysis.structure.smt import Smt
 from investbot.bootstrap.plugins import make_strategy, strategy_names
 from investbot.research.lookahead import check_strategy
 from scripts.benches.figures import Figure
@@ -21,7 +24,7 @@ STRATEGY_WINDOW = 1_000
 
 
 def measure(_scratch: Path) -> Iterator[Figure]:
-    """Cut the future off 50 times for each analyser and strategy, file by file; every violation is named."""
+    """Cut the future off 50 times for each analyser and strategy, file by file, and both markets of a divergence; every violation is named."""
     for path in data_sets():
         name = path.name.removesuffix(".csv.gz")
         wrong = list(_analysers(path))
@@ -30,6 +33,10 @@ def measure(_scratch: Path) -> Iterator[Figure]:
         yield Figure(
             "prefix", f"{name}: {len(strategy_names())} strategies wrong", len(wrong), _which(wrong), 0, "lower"
         )
+    for path, other in _twins():
+        name = f"{path.name} and {other.name}".replace(".csv.gz", "")
+        wrong = list(_divergence(path, other))
+        yield Figure("prefix", f"{name}: divergence wrong", len(wrong), _which(wrong), 0, "lower")
 
 
 def _analysers(path: Path) -> Iterator[str]:
@@ -44,6 +51,28 @@ def _analysers(path: Path) -> Iterator[str]:
             yield f"{name} at {cut}"
         elif first_disagreement(analyser, bars) is not None:
             yield f"{name} has two faces"
+
+
+def _twins() -> Iterator[tuple[Path, Path]]:
+    """Give the files of two coins over the same time."""
+    for path in data_sets():
+        other = path.with_name(path.name.replace("_BTCUSDT_", "_ETHUSDT_"))
+        if other != path and other.is_file():
+            yield path, other
+
+
+def _divergence(path: Path, other: Path) -> Iterator[str]:
+    """Name each cut after which two markets had diverged otherwise."""
+    first, second = bars_of(path), bars_of(other)
+    size = min(WINDOW, first.size)
+    chance = random.Random(f"{path.name} {other.name}")  # noqa: S311 - which bars, not a secret
+    first = window(first, chance.randint(0, first.size - size), size)
+    whole = Smt().over(first, second)
+    for cut in chance.sample(range(1, size), CUTS):
+        now = int(first.closed_at[cut - 1])
+        known = tuple(divergence for divergence in whole if divergence.known_at <= now)
+        if known != Smt().over(first.first(cut), second.first(int(np.searchsorted(second.closed_at, now, "right")))):
+            yield f"at {cut}"
 
 
 def _strategies(path: Path) -> Iterator[str]:
