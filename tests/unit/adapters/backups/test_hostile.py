@@ -308,6 +308,9 @@ def test_zstd_that_is_none_or_goes_on(trial: Trial) -> None:
     frame = zstandard.compress(b"".join(taped(("manifest.json", head(said)), ("a.toml", b"aaa"))))
     assert "damaged inside" in trial(pyrage.encrypt(b"no zstd at all", [recipient]))
     assert "ends too early" in trial(pyrage.encrypt(frame[:-3], [recipient]))
+    summed = zstandard.ZstdCompressor(write_checksum=True).compress(zstandard.decompress(frame))
+    assert "ends too early" in trial(pyrage.encrypt(summed[:-2], [recipient]))  # all of the tar, not all of its sum
+    assert "damaged inside" in trial(pyrage.encrypt(summed[:-1] + bytes((summed[-1] ^ 1,)), [recipient]))
     assert "behind its end" in trial(pyrage.encrypt(frame + b"x", [recipient]))
     assert "behind its end" in trial(pyrage.encrypt(frame + bytes(600), [recipient]))
     assert "behind its end" in trial(pyrage.encrypt(frame + frame, [recipient]))
