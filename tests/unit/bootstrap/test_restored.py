@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from investbot.adapters.storage import history
+from investbot.adapters.storage import history, inspection
 from investbot.adapters.storage.ledger import SqlcipherLedger
 from investbot.bootstrap.instance import run_foreground
 from investbot.bootstrap.restored import namespaces_of, restored_of
 from investbot.config.instance import load_instance, set_values
 from investbot.config.versions import save
+from investbot.domain.events import Event
+from investbot.domain.market import Cursor
 from tests.integration.instance_homes import KEY, events, make_home, replaying, write_candles
 from tests.unit.bootstrap.restorable import AT, Life, home_of
 
@@ -43,6 +45,30 @@ def test_a_start_finishes_a_restore_that_was_killed(tmp_path: Path) -> None:
     assert ending.exit_code == 0
     assert not staging.exists()
     assert events(folder)
+
+
+def test_an_instance_goes_on_from_any_step_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = make_home(tmp_path / "home")
+    folder = replaying(home, "alpha", write_candles(tmp_path / "candles.csv", 600))
+    steps: dict[int, Cursor | None] = {}
+    append = SqlcipherLedger.append
+
+    def noted(ledger: SqlcipherLedger, told: Sequence[Event], cursor: Cursor | None) -> int:
+        last = append(ledger, told, cursor)
+        steps[last] = ledger.cursor()
+        return last
+
+    monkeypatch.setattr(SqlcipherLedger, "append", noted)
+    assert run_foreground(home.path, "alpha", KEY).exit_code == 0
+    whole = [row for row in events(folder) if row["kind"] != "SettingsApplied"]
+    known = [(seq, cursor) for seq, cursor in steps.items() if cursor is not None]
+    assert len(known) > 2
+    for seq, cursor in known[1:2]:
+        history.cut(folder.ledger, KEY, seq, cursor)
+        assert inspection.inspect(folder.ledger, KEY) == []
+        assert run_foreground(home.path, "alpha", KEY).exit_code == 0
+        assert [row for row in events(folder) if row["kind"] != "SettingsApplied"] == whole
+    assert inspection.inspect(folder.ledger, KEY) == []
 
 
 def test_a_ledger_that_was_never_taken_back_has_its_first_names(alpha: Life) -> None:
