@@ -24,7 +24,7 @@ STRATEGY_WINDOW = 1_000
 
 
 def measure(_scratch: Path) -> Iterator[Figure]:
-    """Cut the future off 50 times for each analyser and strategy, and for divergence of two; every wrong one is named."""
+    """Cut the future off 50 times for each analyser, strategy and divergence of two; every wrong one is named."""
     for path in data_sets():
         name = path.name.removesuffix(".csv.gz")
         wrong = list(_analysers(path))
