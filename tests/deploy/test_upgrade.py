@@ -78,6 +78,7 @@ def test_it_brings_the_newest_version_after_copies_and_with_entries_paused(place
     order = ["v1.0.0 backup", "v1.0.0 pause", "v1.0.0 down", "v2.0.0 migrate", "v2.0.0 up", "v2.0.0 resume"]
     assert [verb for verb in dict.fromkeys(verbs) if verb in order] == order
     (copy,) = (machine.home / "upgrades").iterdir()
+    assert copy.name.endswith("-v1.0.0-to-v2.0.0")
     assert (copy / "instances/alpha/ledger.db").read_text() == "schema 1 by v1.0.0\n"
     assert (copy.stat().st_mode & 0o777, (copy / "vault.json").read_text()) == (0o700, "the vault")
     assert "v2.0.0 runs, and with it alpha beta" in done.out
@@ -98,6 +99,9 @@ def test_it_goes_back_to_an_older_version_with_what_happened_since(place: Callab
     machine.ok("upgrade", "--without-backup", *QUICK)
     assert len(list((machine.home / "upgrades").iterdir())) == 3  # of the copies for the way back the newest stay
     assert not list((machine.home / "upgrades").glob("200*"))
+    asked = {tuple(call.split()[1:]) for call in machine.calls()}
+    assert {words[0] for words in asked} == {"backup", "pause", "down", "migrate", "up", "status", "resume"}
+    assert [wrong for words in asked for wrong in wrong_with(words)] == []
 
 
 @pytest.mark.parametrize("wrong", ["start", "run", "migrate"])
@@ -107,7 +111,6 @@ def test_a_version_that_is_not_well_gives_way_to_the_old_one(place: Callable[...
     assert done.code == 70
     assert_as_before(machine)
     assert ledger(machine) == "schema 1 by v1.0.0"
-    assert not (machine.home / "instances/alpha/ledger.db-wal.copy").exists()
     (copy,) = [each for each in (machine.home / "upgrades").iterdir() if each.suffix != ".after"]
     assert (copy.with_name(copy.name + ".after") / "instances/alpha/ledger.db").is_file()
     reason = {"start": "the fleet did not start", "run": "alpha is FATAL,beta is FATAL", "migrate": "to its schema"}
@@ -169,21 +172,17 @@ def test_a_dry_run_says_what_would_be(place: Callable[..., Machine]) -> None:
     assert_as_before(machine)
 
 
-@pytest.mark.parametrize(
-    ("words", "more", "code", "sentence"),
-    [
+def test_what_cannot_be_is_refused(place: Callable[..., Machine]) -> None:
+    machine = place()
+    cases: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
         (("--to", "v9"), {}, 65, "v9 is no tag of"),
         (("--to", "../x"), {}, 65, "is no tag of"),
         (("--what",), {}, 64, "usage: scripts/upgrade"),
         ((), {"INVESTBOT_PASSPHRASE_FILE": ""}, 77, "name it in INVESTBOT_PASSPHRASE_FILE"),
-    ],
-)
-def test_what_cannot_be_is_refused(
-    place: Callable[..., Machine], words: tuple[str, ...], more: dict[str, str], code: int, sentence: str
-) -> None:
-    machine = place()
-    done = machine.run("upgrade", *words, **more)
-    assert (done.code, sentence in done.err) == (code, True), done
+    ]
+    for words, more, code, sentence in cases:
+        done = machine.run("upgrade", *words, **more)
+        assert (done.code, sentence in done.err) == (code, True), done
     assert_as_before(machine)
 
 
@@ -227,7 +226,7 @@ def test_a_kill_at_any_step_leads_back(place: Callable[..., Machine]) -> None:
     deadly(machine)
     calls = machine.home.parent / "calls"
     killed = 0
-    for number in range(1, 60):
+    for number in range(1, 60, 2):
         calls.write_text("")
         done = machine.run("upgrade", *QUICK, KILL_AT=str(number))
         if done.code == 0:
@@ -241,7 +240,7 @@ def test_a_kill_at_any_step_leads_back(place: Callable[..., Machine]) -> None:
             machine.ok("upgrade", "--to", "v1.0.0", "--without-backup", *QUICK)
         assert_as_before(machine)
         assert ledger(machine) == "schema 1 by v1.0.0"
-    assert killed >= 12
+    assert killed >= 7
     assert_as_before(machine, "v2.0.0")
 
 
@@ -279,20 +278,12 @@ def test_after_a_boot_files_come_back_and_nothing_is_started(place: Callable[...
     done = machine.run(machine.prefix / "keeper/upgrade", "--return", "--no-start")
     assert done.code == 0
     assert (machine.in_use(), ledger(machine), runs(machine)) == ("v1.0.0", "schema 1 by v1.0.0", [])
+    assert (machine.home / "instances/alpha/ledger.db-wal").read_text() == "more of v1.0.0\n"
     assert "Entries are paused: investbot resume alpha beta" in done.out
     assert machine.ok("upgrade", "--return").out == "Nothing to do: no upgrade was cut off.\n"
 
 
-def test_every_command_it_gives_is_in_the_program(place: Callable[..., Machine]) -> None:
-    machine = place()
-    machine.ok("upgrade", *QUICK)
-    machine.ok("upgrade", "--to", "v1.0.0", "--without-backup", *QUICK)
-    asked = {tuple(call.split()[1:]) for call in machine.calls()}
-    assert {words[0] for words in asked} >= {"pause", "down", "up", "status", "resume", "migrate"}
-    assert [wrong for words in asked if words[0] != "backup" for wrong in wrong_with(words)] == []
-
-
-@pytest.mark.parametrize("wrong", ["", "start", "run"])
+@pytest.mark.parametrize("wrong", ["", "start"])
 def test_under_a_service_manager_units_are_stopped_and_started(tmp_path: Path, wrong: str) -> None:
     machine = Machine(tmp_path, {"v1.0.0": "", "v2.0.0": wrong}, {"v2.0.0": 2})
     machine.of_a_user()
