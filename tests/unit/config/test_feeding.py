@@ -46,7 +46,7 @@ def test_what_is_no_pull_is_refused(pulls: Any, said: str) -> None:
 def test_the_line_of_a_new_home_is_valid_and_mistakes_are_pointed_at(tmp_path: Path) -> None:
     init_fleet(tmp_path)
     file = tmp_path / FLEET_FILE
-    file.write_text(file.read_text().replace("# pulls =", "pulls ="))
+    file.write_text(file.read_text().replace("# [feed]", "[feed]").replace("# pulls =", "pulls ="))
     assert [str(pull) for pull in load_fleet(tmp_path).feed.pulls] == ["binance BTC/USDT 1h"]
     file.write_text(file.read_text().replace("1h", "later"))
     with pytest.raises(ConfigError, match=r"feed\.pulls"):
