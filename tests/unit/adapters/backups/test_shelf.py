@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,27 @@ def test_what_is_not_finished_has_no_name(shelf: FolderShelf) -> None:
         slot.file.write(bytes(1 // (number - 2)))
     assert shelf.archives() == [kept]
     assert not [name for name in listed(shelf.folder) if name.endswith(".part")]
+
+
+def test_an_archive_is_durable_before_it_has_its_name(shelf: FolderShelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_sync, real_replace, told = os.fsync, os.replace, list[str]()
+
+    def sync(descriptor: int) -> None:
+        told.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_sync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        told.append("name")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", replace)
+    path = shelf.folder.parent / "file"
+    path.parent.mkdir(parents=True)
+    with durable.placed(path) as (part, file):
+        file.write(b"x")
+        assert (part.exists(), path.exists()) == (True, False)
+    assert told == ["file", "name", "folder"]
 
 
 def test_the_disk_is_blamed_in_a_sentence(shelf: FolderShelf) -> None:
