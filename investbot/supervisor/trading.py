@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from investbot.control.messages import (
     SizeArgs,
     WaitArgs,
 )
-from investbot.domain.errors import DataError, TryAgain, UsageError
+from investbot.domain.errors import DataError, InvestBotError, TryAgain, UsageError
 from investbot.domain.states import InstanceState
 from investbot.supervisor import capital
 from investbot.supervisor.cooldown import Cooldown
@@ -90,6 +91,10 @@ class Trading:
         if keeper.life.alive:
             await self._ask(args.name, InstanceRequest(action="allocate", amount=args.amount, by=args.by))
         await asyncio.to_thread(outside.allocate, args.name, amount)
+        recipe = await asyncio.to_thread(outside.recipe, args.name)
+        if keeper.life.alive and not recipe.live:
+            with contextlib.suppress(InvestBotError):  # it takes that version in at its next start then
+                await self._ask(args.name, InstanceRequest(action="configure", by=args.by))
         return good(args.name, f"capital is now {args.amount}", capital=args.amount)
 
     async def configure(self, args: ConfigureArgs) -> Line:

@@ -89,6 +89,8 @@ def test_an_edit_by_hand_is_applied_when_asked_for(shell: Shell) -> None:
     assert effects(shell.told("config", "apply", "alpha")) == {"risk.max_entries_per_day": "now"}
     assert shell.told("config", "history", "alpha")[-1]["by"] == "hand"
     assert applied(shell)[0]["version"] == 2
+    shell.ok("capital", "alpha", "600")
+    assert [(each["version"], each["applied"]) for each in applied(shell)][1:] == [(3, [])]
     file.write_text("half", "utf-8")
     refused = shell("config", "apply", "alpha")
     assert (refused.code, refused.err.count("\n")) == (78, 1)
