@@ -91,11 +91,16 @@ class _LayerStream:
         opened, high, low, close, volume = bar
         reach = high - low
         top, _, bottom = self._extremes.update(bar, closed_at)
+        body = upper = lower = location = NAN
+        if reach > 0.0:
+            above, below = (close, opened) if close > opened else (opened, close)
+            body, location = (close - opened) / reach, (close - low) / reach
+            upper, lower = (high - above) / reach, (below - low) / reach
         said = (
-            _part(close - opened, reach),
-            _part(high - max(opened, close), reach),
-            _part(min(opened, close) - low, reach),
-            _part(close - low, reach),
+            body,
+            upper,
+            lower,
+            location,
             _part(reach, self._usual),
             _part(volume, self._traded),
             _part(opened - self._close, self._usual),

@@ -210,9 +210,15 @@ RULES: tuple[Rule, ...] = (
 )
 """All rules, in the order in which a candle's findings are told."""
 
-FITTING: Mapping[tuple[int, ...], tuple[tuple[int, Rule], ...]] = {
-    ways: tuple((number, rule) for number, rule in enumerate(RULES) if rule.fits(ways))
-    for candles in (1, 2, 3)
-    for ways in itertools.product((-1, 0, 1), repeat=candles)
+FITTING: Mapping[tuple[int, ...], tuple[tuple[tuple[int, Rule], ...], ...]] = {
+    ways: tuple(
+        tuple((number, rule) for number, rule in enumerate(RULES) if rule.candles == candles and rule.fits(ways))
+        for candles in (1, 2, 3)
+    )
+    for known in (1, 2, 3)
+    for ways in itertools.product((-1, 0, 1), repeat=known)
 }
-"""The rules that up to three candles may complete, with their numbers, by the ways these went, the newest first."""
+"""The rules that up to three candles may complete, by the ways these went, the newest first.
+
+Those of one candle, of two and of three, each with its number among all: the order in which they are told.
+"""

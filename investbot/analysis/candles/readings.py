@@ -70,21 +70,25 @@ class CandlePatterns:
 class _PatternStream:
     """The shapes of the last three candles and the layers of the newest."""
 
-    __slots__ = ("_layers", "_shapes")
+    __slots__ = ("_layers", "_shapes", "_ways")
 
     def __init__(self, layers: CandleLayers) -> None:
-        self._layers = layers.stream()
+        self._layers = layers.stream().update
         self._shapes: tuple[Shape, ...] = ()
+        self._ways: tuple[int, ...] = ()
 
     def update(self, bar: Bar, closed_at: Millis) -> tuple[Reading, ...]:
         """Take one closed bar and give the patterns it completes."""
-        shapes = self._shapes = (shape_of(bar), *self._shapes[:2])
-        layers = self._layers.update(bar, closed_at)
+        shape = shape_of(bar)
+        shapes = self._shapes = (shape, *self._shapes[:2])
+        ways = self._ways = (shape.way, *self._ways[:2])
+        _, _, _, _, size, volume, _, context = self._layers(bar, closed_at)
         return tuple(
             [
-                _reading(number, rule, layers[4], layers[5], layers[7], closed_at)
-                for number, rule in FITTING[tuple([shape.way for shape in shapes])]
-                if rule.holds(*shapes[: len(rule.ways)])
+                _reading(number, rule, size, volume, context, closed_at)
+                for rules, candles in zip(FITTING[ways], (shapes[:1], shapes[:2], shapes), strict=True)
+                for number, rule in rules
+                if rule.holds(*candles)
             ]
         )
 
