@@ -12,6 +12,7 @@ import pytest
 
 from investbot.analysis.candles import CandlePatterns
 from investbot.analysis.indicators import Declared, Ema
+from investbot.analysis.intelligence import Outlook
 from investbot.analysis.regime import Regime, Regimes
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Candle, Instrument, Timeframe
@@ -118,3 +119,19 @@ def test_trades_differ_by_regime_on_a_real_market(market_data: Path) -> None:
 def _regimes(candles: list[Candle]) -> list[float]:
     series = Series.of(ByRegime(((None, MovingAverageCross()),)), SYMBOL, FIVE_MINUTES, None)  # type: ignore[arg-type]
     return [series.update(candle).now["regime"] for candle in candles]
+
+
+def test_a_variant_sees_the_world_outside() -> None:
+    @dataclass(frozen=True)
+    class Listens(Speaking):
+        def evaluate(self, view: MarketView) -> Signal:
+            return Signal(Direction.LONG, 0.5, repr(view.outlook))
+
+    strategy = by_regime(Listens(), {"trend": Listens(6)})
+    series = Series.of(strategy, SYMBOL, FIVE_MINUTES, None)
+    for candle in walk(40):
+        view = series.update(candle)
+    view.outlook = Outlook(0.25, 1, "Outside")
+    said = strategy.evaluate(view)
+    assert said is not None
+    assert "value=0.25" in said.reason

@@ -308,6 +308,7 @@ def test_the_world_outside_counts_where_it_has_a_weight() -> None:
     view.outlook = Outlook(-0.5, 1, "Outside")
     assert bias("intelligence", view) is Bias.BEARISH
     without = opinion(SmcConfluence(), view).confidence
+    assert [part.points for part in opinion(SmcConfluence(), view).parts if part.name == "intelligence"] == [0.0]
     assert without == opinion(SmcConfluence(), seen(**EVERYTHING)).confidence
     assert opinion(SmcConfluence(weight_intelligence=5.0), view).confidence == pytest.approx(
         (without * 20 - 5 * 0.5) / 25
