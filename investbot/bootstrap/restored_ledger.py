@@ -104,7 +104,9 @@ class LedgerBuilder:
         behind = needed(chain, name, head.last_seq, point.seq)
         manifest = self._unpack(archive)
         if not behind:
-            return Built(archive, manifest, manifest.last_seq)
+            told = [each for each in chain if each.first <= manifest.last_seq]
+            left = bool(told) and self._was_left(archive, told[-1])
+            return None if left else Built(archive, manifest, manifest.last_seq)
         first, _ = self._segment(behind[0])
         if not joined(first, manifest.last_seq, self._digest()):
             if first.shipped_at > archive.created_at or (point.seq or 0) > manifest.last_seq:
@@ -116,6 +118,17 @@ class LedgerBuilder:
             return Built(archive, manifest, manifest.last_seq)
         cursor = Cursor(step.symbol, step.opened_at)
         return Built(archive, manifest, history.grow(self._folder / LEDGER_FILE, self._key, rows, cursor))
+
+    def _was_left(self, archive: Archive, name: SegmentName) -> bool:
+        """Tell whether an instance went on from before an archive: a later segment tells its last events otherwise."""
+        segment, _ = self._segment(name)
+        return segment.shipped_at > archive.created_at and not self._holds(segment)
+
+    def _holds(self, segment: Segment) -> bool:
+        """Tell whether the ledger that was unpacked has the events of a segment, as far as it goes."""
+        with closing(LedgerHistory.open(self._folder / LEDGER_FILE, self._key)) as ledger:
+            rows = list(ledger.rows(segment.name.first - 1, segment.name.last))
+        return rows == list(segment.rows[: len(rows)])
 
     def _cut_back(self, archive: Archive, chain: list[SegmentName], point: Point) -> Built:
         """Take the oldest archive that goes beyond the point, and what it had by then."""
@@ -130,13 +143,11 @@ class LedgerBuilder:
 
     def _fitting(self, names: list[SegmentName], point: Point) -> Iterator[Segment]:
         """Give the segments up to a point whose events are those of the ledger that was unpacked."""
-        with closing(LedgerHistory.open(self._folder / LEDGER_FILE, self._key)) as ledger:
-            for segment in linked(map(self._segment, sorted(names))):
-                first, last = segment.name.first, segment.name.last
-                if not point.admits(*segment.rows[0][:2]):
-                    return
-                if list(ledger.rows(first - 1, last)) == list(segment.rows):
-                    yield segment
+        for segment in linked(map(self._segment, sorted(names))):
+            if not point.admits(*segment.rows[0][:2]):
+                return
+            if self._holds(segment):
+                yield segment
 
     def _unpack(self, archive: Archive) -> Manifest:
         """Unpack an archive into the emptied folder and compare all of it with its manifest."""

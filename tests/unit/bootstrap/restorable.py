@@ -74,7 +74,7 @@ class Life:
         with closing(SqlcipherLedger.open(self.folder.ledger, self.key)) as ledger:
             for step in range(steps):
                 ledger.append(
-                    [EntriesPaused(AT + step, f"cause {step}", "another life")], Cursor("BTC/USDT", AT + step)
+                    [EntriesPaused(AT + step, f"cause {self.at} {step}", "another life")], Cursor("BTC/USDT", AT + step)
                 )
 
     def rows(self, folder: InstanceHome | None = None, key: bytes | None = None) -> list[EventRow]:

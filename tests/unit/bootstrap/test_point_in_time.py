@@ -201,6 +201,29 @@ def test_life_goes_on_in_a_new_chain_after_a_restore(alpha: Life) -> None:
     assert len({name.chain for name in map(parse, alpha.segments().names()) if name}) == 2
 
 
+@pytest.mark.parametrize("further", [False, True])
+def test_an_archive_of_a_history_that_was_left_is_passed_over(alpha: Life, further: bool) -> None:
+    """The instance was taken back behind its newest archive and went on, less far than that or further."""
+    alpha.back_up()
+    alpha.ship()
+    first = len(alpha.rows())
+    alpha.live(6)
+    alpha.back_up()
+    alpha.ship()
+    left = alpha.rows()
+    alpha.restore(point=Point(seq=first), allow_older=True)
+    alpha.live_otherwise(len(left) - first if further else 1)
+    alpha.ship()
+    alpha.live_otherwise(1)
+    alpha.ship()
+    now = alpha.rows()
+    shutil.rmtree(alpha.folder.path)
+    told = alpha.restore()
+    assert (told.archive.name[:6], alpha.rows()) == ("000001", now)
+    alpha.restore(point=Point(seq=len(left)), allow_older=True)
+    assert alpha.rows() == (now if further else left)[: len(left)]
+
+
 def test_segments_of_an_earlier_history_are_left_out(alpha: Life) -> None:
     """Shipping was switched off before a restore, and the newest archive is of what came after it."""
     first = alpha.back_up()
