@@ -18,17 +18,18 @@ demand_machine() {
 
 have_uv() { command -v uv >/dev/null && uv --version >/dev/null 2>&1; }
 
-find_python() {
+find_python() { # the first that will do, wherever in the PATH it stands
     local name found needs=venv
     have_uv || needs=ensurepip,venv # Debian ships venv without ensurepip until python3-venv is installed
     for name in python3.13 python3.12 python3.11 python3.14 python3; do
-        found=$(command -v "$name") || continue
-        "$found" -c "import sys, $needs; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 1 << 32)" 2>/dev/null || continue
-        found=$("$found" -c 'import os, sys; print(os.path.realpath(sys.executable))')
-        # A service sees neither /home nor /root, and its user may not look into them.
-        if [[ $variant == system && -z $root && $found == @(/home|/root)/* ]]; then continue; fi
-        echo "$found"
-        return
+        while read -r found; do
+            "$found" -c "import sys, $needs; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 1 << 32)" 2>/dev/null || continue
+            found=$("$found" -c 'import os, sys; print(os.path.realpath(sys.executable))')
+            # A service sees neither /home nor /root, and its user may not look into them.
+            if [[ $variant == system && -z $root && $found == @(/home|/root)/* ]]; then continue; fi
+            echo "$found"
+            return
+        done < <(type -aP "$name")
     done
     return 1
 }
