@@ -1,6 +1,6 @@
 """Backs a live instance up while it trades at full speed, throws its ledger away, restores, and compares.
 
-Each round: an instance trades on the tests' own exchange at sixty times the wall's speed; backups are made beside it;
+Each round: an instance trades on the tests' own exchange at many times the wall's speed; backups are made beside it;
 at the moment of the last one it is killed, as a machine that dies. Its ledger is thrown away, the archive put in its
 place, the instance started again, and its ledger held against the exchange's own records. A round whose instance traded
 between the copy and its death says nothing about the archive and is tried again; it is counted.
@@ -50,7 +50,7 @@ _OPINIONS = (e.SignalRaised, e.IntentDenied)
 """What may be written after the copy: a ledger that lacks it has the same orders, fills and money."""
 _PATIENCE_MS, _STARTS = 10_000, 3
 """How long an answer of the exchange may take, and how often an instance is started before it counts as failed."""
-TRIES = 8
+TRIES = 20
 """Rounds that may say nothing before one does."""
 
 
@@ -153,10 +153,10 @@ class Rounds:
         return [f"{figure}: {each}" for figure, told in found.items() for each in told]
 
 
-def run(home: Path, seed: int, rounds: int) -> list[Figure]:
+def run(home: Path, seed: int, rounds: int, speed: float = SPEED) -> list[Figure]:
     """Do all rounds in a new home, and tell."""
     began = time.monotonic()
-    with ExchangeProcess(seed, SPEED) as exchange:
+    with ExchangeProcess(seed, speed) as exchange:
         made = Rounds(home, exchange)
         equal = 0
         for number in range(1, rounds + 1):
@@ -181,14 +181,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the market")
     parser.add_argument("--rounds", type=int, default=10, help="how many")
+    parser.add_argument("--speed", type=float, default=SPEED, help="venue time over wall time")
     parser.add_argument("--json", type=Path, help="where the figures go as JSON")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="investbot-chaos.") as scratch:
-        figures = run(Path(scratch) / "home", asked.seed, asked.rounds)
+        figures = run(Path(scratch) / "home", asked.seed, asked.rounds, asked.speed)
     for figure in figures:
         print(figure.line())
     if asked.json:
-        command = f"scripts/chaos backups --rounds {asked.rounds} --seed {asked.seed}"
+        command = f"scripts/chaos backups --rounds {asked.rounds} --seed {asked.seed} --speed {asked.speed:g}"
         asked.json.write_text(json.dumps([figure.row(command) for figure in figures], indent=1) + "\n")
     return 0 if all(figure.met for figure in figures) else 1
 
