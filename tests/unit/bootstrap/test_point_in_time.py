@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from investbot.adapters.storage import inspection
+from investbot.adapters.storage import inspection, sqlcipher
 from investbot.backup.chain import parse
 from investbot.backup.restore import Point
 from investbot.bootstrap.restore import Wish, restore
@@ -95,6 +96,14 @@ def test_a_point_before_all_archives_is_cut_from_the_oldest(alpha: Life) -> None
     assert told.archive.name.startswith("000001-")
     assert (told.last_seq, alpha.rows(), alpha.cursor()) == (seq, rows[:seq], cursor)
     assert sound(alpha) == []
+    with closing(sqlcipher.connect(alpha.folder.ledger, alpha.key)) as connection:
+        for forbidden in (
+            "DELETE FROM events",
+            "UPDATE events SET at = 1",
+            "INSERT INTO events VALUES (9999, 1, '', '')",
+        ):
+            with pytest.raises(sqlcipher.DatabaseError):
+                connection.execute(forbidden)
     alpha.live(2)
     assert sound(alpha) == []
 
@@ -181,6 +190,33 @@ def test_a_segment_of_another_instance_is_named(tmp_path: Path) -> None:
         shutil.copy(theirs, ours)
         with pytest.raises(DataError, match=f"{ours.name} of alpha was altered, or comes from another vault or inst"):
             alpha.restore()
+
+
+def test_a_segment_of_another_run_under_the_right_name_is_named(alpha: Life, tmp_path: Path) -> None:
+    """The same machine, keys, numbers and events' count, but a history that was thrown away."""
+    alpha.back_up()
+    alpha.ship()
+    kept = tmp_path / "kept"
+    shutil.copytree(alpha.home.path, kept)
+    alpha.live_otherwise(3)
+    alpha.ship()
+    other = alpha.segments().names()[-1]
+    strange = (alpha.segments().path / other).read_bytes()
+    shutil.rmtree(alpha.home.path)
+    shutil.copytree(kept, alpha.home.path)
+    alpha.at -= 60_000
+    while len(alpha.rows()) < int(other.split("-")[3][:10]):
+        alpha.live_otherwise(1)
+        alpha.at += 1
+    alpha.ship()
+    alpha.live(1)
+    alpha.ship()
+    assert other in alpha.segments().names()
+    (alpha.segments().path / other).write_bytes(strange)
+    before = alpha.files()
+    with pytest.raises(DataError, match=f"does not follow {other}"):
+        alpha.restore()
+    assert alpha.files() == before
 
 
 def test_life_goes_on_in_a_new_chain_after_a_restore(alpha: Life) -> None:

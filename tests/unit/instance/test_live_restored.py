@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from investbot.domain import events as e
@@ -127,12 +129,14 @@ async def test_exits_of_a_position_that_is_known_are_found_too(host: LiveHost) -
 
 
 async def test_orders_that_came_to_nothing_are_not_worth_a_word(host: LiveHost) -> None:
-    host.venue.fail("submit", "rejected")
+    host.venue.liquidity = Decimal(0)
     host.feed(flat(1))
-    await host.hurry.passes(30)
+    await host.hurry.until(lambda: "EXPIRED" in host.changes(ENTRY))
     await host.crash()
     take_back(host, seq_before(host, e.SignalRaised))
+    host.venue.asked.clear()
     await host.start()
+    assert host.venue.asked.count("lookup") > 3
     assert host.state.paused == {}
 
 
