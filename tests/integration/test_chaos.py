@@ -21,7 +21,7 @@ from scripts.chaos_run.exchange import ExchangeProcess
 from scripts.chaos_run.plan import make_plan
 from scripts.chaos_run.truth import OPEN
 from tests.conftest import REPOSITORY
-from tests.integration.live_exchange import staged
+from tests.integration.live_exchange import staged, wait_for
 
 HOUR_SPEED = 240.0
 HOUR_S = 3600 / HOUR_SPEED
@@ -78,6 +78,7 @@ def _table(settings: Mapping[str, Any]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_two_instances_and_a_human_share_an_account_for_an_hour(tmp_path: Path) -> None:
     dice = random.Random(5)
     with staged(tmp_path / "fleet", seed=5, speed=HOUR_SPEED) as stage:
@@ -86,8 +87,9 @@ def test_two_instances_and_a_human_share_an_account_for_an_hour(tmp_path: Path) 
         children = [stage.start("alpha"), stage.start("beta")]
         place, resting = stage.exchange.do, []
         place("order", account="main", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.02")
+        wait_for(lambda: all(child.ready for child in children), 120, "readiness")
         end = time.monotonic() + HOUR_S
-        while time.monotonic() < end:
+        while (now := time.monotonic()) < end or (now < end + 120 and min(map(stage.entered, stage.keys)) <= 3):
             price = Decimal(stage.exchange.tell("state")["prices"]["BTCUSDT"])
             side = dice.choice(("BUY", "SELL"))
             near, far = (Decimal("0.9995"), Decimal("0.85")) if side == "BUY" else (Decimal("1.0005"), Decimal("1.15"))
