@@ -84,18 +84,20 @@ class Liquidity:
         ended: dict[Millis, list[SessionSummary]] = {}
         for summary in Sessions(STEP).over(bars):
             ended.setdefault(summary.known_at, []).append(summary)
-        news = np.isin(bars.closed_at, list(ended))
-        news[list(swings)] = True
-        news[1:] |= np.any([(line[1:] != line[:-1]) & ~np.isnan(line[1:]) for line in levels], axis=0)
+        news = 2 * np.isin(bars.closed_at, list(ended))
+        news[list(swings)] += 1
+        news[1:] += 4 * np.any([(line[1:] != line[:-1]) & ~np.isnan(line[1:]) for line in levels], axis=0)
         within, ats = (self.tolerance * Atr(14).over(bars)).tolist(), bars.closed_at.tolist()
         highs, lows, closes = bars.high.tolist(), bars.low.tolist(), bars.close.tolist()
         above, below = tide.highs, tide.lows
-        for number, (high, low, is_news) in enumerate(zip(highs, lows, news.tolist(), strict=True)):
+        for number, (high, low, parts) in enumerate(zip(highs, lows, news.tolist(), strict=True)):
             if high > above.nearest or -low > below.nearest:
                 tide.take(high, low, closes[number], within[number], ats[number])
-            if is_news:
-                tide.join(swings.get(number, ()), within[number], ats[number])
-                tide.sessions(ended.get(ats[number], ()), high, low, ats[number])
+            if parts & 1:
+                tide.join(swings[number], within[number], ats[number])
+            if parts & 2:
+                tide.sessions(ended[ats[number]], high, low, ats[number])
+            if parts & 4:
                 tide.extremes(tuple([line.item(number) for line in levels]), high, low, ats[number])
         return tuple(tide.found)
 

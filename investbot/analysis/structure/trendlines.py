@@ -13,6 +13,10 @@ from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.domain.errors import ConfigError
 from investbot.domain.market import Bar, Millis
 
+AHEAD = 16
+"""Bars for which it is worked out at once what a close may do without breaking a line."""
+_OPEN = (float("-inf"), float("inf"), float("inf"))
+
 
 @dataclass(frozen=True, slots=True)
 class TrendLine:
@@ -60,13 +64,15 @@ class TrendLines:
         easel, found = _Easel(self.tolerance), list[TrendLine]()
         swings = confirmed(bars, self.width)
         within, ats, closes = Atr(14).over(bars).tolist(), bars.closed_at.tolist(), bars.close.tolist()
+        floor, ceiling, until = easel.fence
         for number, close in enumerate(closes):
-            for side, price, slope, begin in easel.edges:
-                if (close - (price + slope * (number - begin))) * side > 0.0:
-                    easel.cross(number, close, ats[number], found)
+            if not (floor <= close <= ceiling and number <= until):
+                easel.cross(number, close, ats[number], found)
+                floor, ceiling, until = easel.fence
             if number in swings:
                 recent = closes[max(0, number - self.width + 1) : number + 1]
                 easel.draw(swings[number], number, recent, within[number], ats[number], found)
+                floor, ceiling, until = easel.fence
         return tuple(found)
 
 
@@ -89,7 +95,8 @@ class TrendLineStream:
         atr, easel = self._atr(bar, closed_at), self._easel
         self._closes.append(bar.close)
         found: list[TrendLine] = []
-        if easel.edges:
+        floor, ceiling, until = easel.fence
+        if not (floor <= bar.close <= ceiling and self._number <= until):
             easel.cross(self._number, bar.close, closed_at, found)
         confirmed = self._swings(bar, closed_at)
         if confirmed:
@@ -100,14 +107,16 @@ class TrendLineStream:
 class _Easel:
     """The living lines, and the swings the next ones are drawn through."""
 
-    __slots__ = ("_last", "_lines", "_tolerance", "edges")
+    __slots__ = ("_last", "_lines", "_tolerance", "fence")
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
         self._last: dict[Side, deque[Swing]] = {side: deque(maxlen=3) for side in Side}
         self._lines: dict[Side, TrendLine] = {}
-        self.edges: tuple[tuple[int, float, float, int], ...] = ()
-        """Side, price, slope and first bar of the living lines."""
+        self.fence: tuple[float, float, float] = _OPEN
+        """Between which prices a close breaks no line, and up to which bar: lines under lows rise, those over highs
+        fall, so that where they will be then is nearer to the market than where they are before.
+        """
 
     def cross(self, number: int, close: float, closed_at: Millis, found: list[TrendLine]) -> None:
         """End the lines that a close lies beyond."""
@@ -115,7 +124,7 @@ class _Easel:
             if (close - line.value(number)) * side > 0.0:
                 del self._lines[side]
                 found.append(replace(line, broken=True, known_at=closed_at))
-        self._find_edges()
+        self._find_fence(number)
 
     def draw(
         self,
@@ -134,10 +143,16 @@ class _Easel:
             if line is not None and not _passed(line, number, closes):
                 self._lines[swing.side] = line
                 found.append(line)
-                self._find_edges()
+                self._find_fence(number)
 
-    def _find_edges(self) -> None:
-        self.edges = tuple((int(side), line.price, line.slope, line.number) for side, line in self._lines.items())
+    def _find_fence(self, number: int) -> None:
+        under, over = self._lines.get(Side.LOW), self._lines.get(Side.HIGH)
+        until = number + AHEAD
+        self.fence = (
+            _OPEN[0] if under is None else under.value(until),
+            _OPEN[1] if over is None else over.value(until),
+            until if self._lines else _OPEN[2],
+        )
 
     def _line(self, swings: Sequence[Swing], atr: float, closed_at: Millis) -> TrendLine | None:
         first, middle, last = swings

@@ -144,19 +144,21 @@ class Machine:
             self._phase_a(row, turns, climax)
         else:
             self._cause(row, turns, climax)
-        self.fence = self._fence()
+        fence = self._fence()
+        if fence != self.fence:
+            self.fence = fence
 
     def _fence(self) -> Fence:
         until = self._quiet_since + PATIENCE + 1
         if self._climax is None:
-            return Fence(float("-inf"), float("inf"), float("inf"), listens=False)
+            return Fence(float("-inf"), float("inf"), float("inf"), False)
         if self._strength is not None:
-            return Fence(self.support, self._peak, until, listens=self._stage is not Phase.E)
+            return Fence(self.support, self._peak, until, self._stage is not Phase.E)
         if self._stage is Phase.A:
-            return Fence(self.support, float("inf"), until, listens=True)
+            return Fence(self.support, float("inf"), until, True)
         if self._under is not None:
-            return Fence(float("inf"), float("-inf"), until, listens=True)
-        return Fence(self.support, self.resistance, until, listens=self._spring is not None)
+            return Fence(float("inf"), float("-inf"), until, True)
+        return Fence(self.support, self.resistance, until, self._spring is not None)
 
     def _clear(self) -> None:
         self._climax = self._spring = self._strength = self._under = None

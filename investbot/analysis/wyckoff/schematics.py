@@ -156,18 +156,16 @@ class _Pair:
     def step(self, row: Row, upper: float, lower: float, swings: Sequence[tuple[Swing, float]]) -> None:
         """Take one bar with the channel of the window, and the swings it confirms with their volume ratios."""
         number, high, low, _, ratio, atr, _ = row
-        is_news, may_end = False, ratio > VOLUME and high - low >= SPREAD * atr
-        floor, ceiling, until, listens = self._fall.fence
+        may_end, before = ratio > VOLUME and high - low >= SPREAD * atr, (self._fall.fence, self._rise.fence)
+        floor, ceiling, until, listens = before[0]
         is_climax = may_end and low <= lower and upper - low >= FALL * atr
         if is_climax or (listens and swings) or not (floor <= low and high <= ceiling and number < until):
             self._tell(self._fall, row, swings, Side.HIGH, is_climax=is_climax)
-            is_news = True
-        floor, ceiling, until, listens = self._rise.fence
+        floor, ceiling, until, listens = before[1]
         is_climax = may_end and high >= upper and high - lower >= FALL * atr
         if is_climax or (listens and swings) or not (floor <= -high and -low <= ceiling and number < until):
             self._tell(self._rise, _turned(row), swings, Side.LOW, is_climax=is_climax)
-            is_news = True
-        if is_news:
+        if self._fall.fence is not before[0] or self._rise.fence is not before[1]:
             self.fence = self._both()
 
     def remember(self, row: Row) -> None:
@@ -185,10 +183,10 @@ class _Pair:
         if is_climax and machine.may_begin:
             machine.climax(row, row.number - self._window)
         else:
-            turns = (
+            turns = [
                 Turn(swing.side is highs, swing.number, swing.price * highs, part, swing.at) for swing, part in swings
-            )
-            machine.step(row, tuple(turns))
+            ]
+            machine.step(row, turns)
 
     def _both(self) -> Fence:
         floor, ceiling, until, listens = self._fall.fence
