@@ -15,11 +15,14 @@ def migrate(path: Path, key: Key, target: int | None = None) -> int:
     """Take a ledger up or down to schema `target` (unset: the newest) and return the schema it had.
 
     Beside it stays `NAME.v{N}.copy`, the whole ledger as it was. At the newest schema the projections are made again
-    from the events. LedgerError for a ledger of a newer program, InvariantError for a target nobody knows.
+    from the events. The caller holds the instance's lock. LedgerError for a ledger of a newer program, InvariantError
+    for a target nobody knows.
     """
     goal = schema.latest() if target is None else target
     if not 1 <= goal <= schema.latest():
         raise InvariantError(f"There is no schema {goal}; this program knows 1 to {schema.latest()}.")
+    for begun in path.parent.glob(f"{path.name}.v*.copy.part*"):  # of a migration that was killed
+        begun.unlink(missing_ok=True)
     connection = sqlcipher.connect(path, key)
     try:
         found = schema.demand_known(connection, path)
