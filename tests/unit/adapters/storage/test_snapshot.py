@@ -106,3 +106,13 @@ def test_damaged_pages_are_found(path: Path) -> None:
     path.write_bytes(whole[: 4096 * 5])
     with pytest.raises(DataError, match="its ledger"):
         snapshot.examine(path, KEY)
+
+
+def test_damage_where_nothing_is_read_is_found_too(path: Path) -> None:
+    write(path, "CREATE TABLE gone (x)", "INSERT INTO gone VALUES (zeroblob(60000))", "DROP TABLE gone")
+    assert snapshot.examine(path, KEY).last_seq > 0
+    raw = bytearray(path.read_bytes())
+    raw[-2000] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="its ledger is not whole"):
+        snapshot.examine(path, KEY)
