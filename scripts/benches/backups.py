@@ -23,6 +23,7 @@ from investbot.backup.create import Job, Making, create
 from investbot.backup.verify import Bench, verify
 from investbot.domain.events import Event, PositionClosed, PositionOpened
 from investbot.ports.backups import Archive, Keys
+from scripts.benches import restoring
 from scripts.benches.figures import Figure, percentile
 from tests.unit.adapters.storage.samples import Batch, Story
 
@@ -44,12 +45,19 @@ def measure(scratch: Path) -> Iterator[Figure]:
     created, archive = _timed(made.unverified)
     verified, _ = _timed(lambda: verify(archive, made.keys, made.bench, AT, _silent))
     unpacked, _ = _timed(lambda: made.unpack(archive))
+    events = made.bench.archiver.head(archive.path, made.keys).last_seq
     yield Figure("backups", "ledger, raw", raw / 1e6, "MB", None, "higher")
-    yield Figure("backups", "create without verifying", created, "s", None, "lower")
-    yield Figure("backups", "verify (unpack, both checks, replay)", verified, "s", None, "lower")
-    yield Figure("backups", "unpack to an encrypted ledger", unpacked, "s", None, "lower")
+    yield Figure("backups", "events in it", events, "", None, "higher")
+    for what, (wall_s, processor_s) in (
+        ("create without verifying", created),
+        ("verify (unpack, both checks, replay)", verified),
+        ("unpack to an encrypted ledger", unpacked),
+    ):
+        yield Figure("backups", what, wall_s, "s", None, "lower")
+        yield Figure("backups", f"{what}, processor", processor_s, "s", None, "lower")
     yield Figure("backups", "archive", archive.size / 1e6, "MB", None, "lower")
     yield Figure("backups", "archive of the raw size", archive.size / raw, "", None, "lower")
+    yield from restoring.measure(scratch / "backups", ledger, KEY, made.keys, story, _closed)
     yield from _pauses(ledger, story, made)
 
 
@@ -127,10 +135,11 @@ class _Backups:
         AgeArchiver(PageSealer).unpack(archive.path, self.keys, out, KEY, _silent)
 
 
-def _timed(work: Callable[[], _Found]) -> tuple[float, _Found]:
-    began = time.perf_counter()
+def _timed(work: Callable[[], _Found]) -> tuple[tuple[float, float], _Found]:
+    """Give the seconds of the wall and of the processor that some work took, and what it gave."""
+    began, used = time.perf_counter(), time.process_time()
     found = work()
-    return time.perf_counter() - began, found
+    return (time.perf_counter() - began, time.process_time() - used), found
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
