@@ -129,7 +129,7 @@ copy_state() { # all that a version may change, as it lies there: encrypted, and
         mkdir -p "$copy.part" && tar -C "$home" --anchored --no-wildcards-match-slash --exclude=./market --exclude=./backups --exclude=./removed \
             --exclude=./upgrades --exclude=./run/ballast --exclude='./run/*.sock' --exclude='./instances/*/logs' \
             --exclude='./instances/*/*.copy' -cf - . | tar -C "$copy.part" -xpf - &&
-            sync -f "$copy.part" && mv "$copy.part" "$copy"
+            chown --reference="$home" "$home/upgrades" && sync -f "$copy.part" && mv "$copy.part" "$copy"
     ) || { trouble="$home could not be copied to $copy" && return 1; }
 }
 
@@ -149,5 +149,6 @@ put_back() { # that copy; what is replaced is kept beside it. Cut off, it is don
         if [[ -d $after/$item/logs ]]; then mv -T "$after/$item/logs" "$home/$item/logs"; fi
     done < <(cd "$copy" && find . -mindepth 1 -maxdepth 1 ! -name instances -printf '%P\n' &&
         if [[ -d instances ]]; then find instances -mindepth 1 -maxdepth 1; fi)
+    find "$after" -maxdepth 2 -type d -exec chown --reference="$home" {} +
     sync -f "$home"
 }

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,12 +173,19 @@ def test_another_system_is_refused(machine: Machine) -> None:
 
 
 def test_an_old_python_is_refused(machine: Machine) -> None:
-    for name in ("python3", "python3.11", "python3.12", "python3.13", "python3.14"):
+    tools = machine.folder / "tools"
+    tools.mkdir()
+    for tool in (*Path("/usr/bin").iterdir(), *Path("/bin").iterdir()):
+        if not tool.name.startswith("python") and not (tools / tool.name).exists():
+            (tools / tool.name).symlink_to(tool)
+    for name in ("python3", "python3.11"):
         write(machine.bin / name, "#!/bin/sh\nexit 1\n", 0o755)
-    done = machine.run("install")
+    done = machine.run("install", PATH=f"{machine.bin}:{tools}")
     assert done.code == 69
     assert re.fullmatch(r"InvestBot needs Python 3\.11 or newer .*\n", done.err)
     assert not machine.prefix.exists()
+    (tools / "python3.11").symlink_to(sys.executable)  # behind the other one of that name
+    assert machine.run("install", PATH=f"{machine.bin}:{tools}").code == 0
 
 
 def test_packages_that_do_not_come_leave_a_sentence_and_no_version(machine: Machine) -> None:

@@ -89,7 +89,10 @@ def test_it_goes_back_to_an_older_version_with_what_happened_since(place: Callab
     machine = place()
     machine.ok("upgrade", *QUICK)
     before = len(machine.calls())
-    machine.ok("upgrade", "--to", "v1.0.0", *QUICK)
+    gone = machine.clone.rename(machine.clone.with_name("gone"))  # what is here still needs no repository
+    done = machine.run(machine.prefix / "keeper/upgrade", "--to", "v1.0.0", *QUICK)
+    assert done.code == 0, done
+    gone.rename(machine.clone)
     assert_as_before(machine)
     assert "v2.0.0 migrate --all --schema 1" in machine.calls()[before:]
     assert ledger(machine) == "schema 1 by v1.0.0"
@@ -167,7 +170,7 @@ def test_a_disk_without_room_for_a_copy_changes_nothing(place: Callable[..., Mac
 def test_a_dry_run_says_what_would_be(place: Callable[..., Machine]) -> None:
     machine = place()
     done = machine.ok("upgrade", "--dry-run", *QUICK)
-    assert f"Would make v2.0.0 from {machine.clone} beside v1.0.0" in done.out
+    assert f"Would take v2.0.0 from {machine.clone}, beside v1.0.0" in done.out
     assert machine.calls() == []
     assert_as_before(machine)
 
