@@ -273,6 +273,18 @@ def test_segments_of_an_earlier_history_are_left_out(alpha: Life) -> None:
     assert told.notes == ["the segments behind archive 2 are of an earlier history and were left out"]
 
 
+def test_segments_of_an_earlier_history_do_not_count_against_a_later_archive(alpha: Life) -> None:
+    first = alpha.back_up()
+    by_steps(alpha, 2)
+    shipped = len(alpha.rows())
+    alpha.restore(archive=first, allow_older=True)
+    alpha.live_otherwise(shipped)
+    alpha.back_up()
+    rows = alpha.rows()
+    assert alpha.restore().archive.name.startswith("000002-")
+    assert alpha.rows() == rows
+
+
 def test_what_is_shipped_is_copied_where_it_was_missing(alpha: Life, tmp_path: Path) -> None:
     usb, disk = tmp_path / "usb", tmp_path / "disk"
     disk.mkdir()
