@@ -116,10 +116,11 @@ def candidates(turns: Sequence[Swing], least: float = 0.0) -> list[Count]:
     rising = [turn.price for turn in row]
     falling = [-price for price in rising]
     found = []
-    for length in range(3, min(len(row), TURNS) + 1):
-        prices = (rising if row[-length].side is Side.LOW else falling)[-length:]
-        if not impulse_breaks(prices):
-            found.append(_impulse(row[-length:], prices))
+    for begin in range(len(row) - 3, max(len(row) - TURNS, 0) - 1, -1):
+        prices = rising if row[begin].side is Side.LOW else falling
+        # Most turns break this rule, and a call takes longer.
+        if prices[begin + 2] >= prices[begin] and not impulse_breaks(prices[begin:]):
+            found.append(_impulse(row[begin:], prices[begin:]))
     if len(row) >= 4:
         found += _corrections(row[-4:])
     if len(row) >= TURNS:

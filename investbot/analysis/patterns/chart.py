@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
 from investbot.analysis.indicators import Atr
-from investbot.analysis.patterns.shapes import Line, Outline, Shape, outlines
+from investbot.analysis.patterns.shapes import Outline, Shape, outlines
 from investbot.analysis.structure.swings import Swing, Swings, confirmed
 from investbot.analysis.structure.zigzag import ZigZag
 from investbot.domain.errors import ConfigError
@@ -114,8 +114,8 @@ class _Desk:
         self._turns = ZigZag(TURNS)
         self._waiting: dict[tuple[Shape, Side], tuple[Outline, int]] = {}
         """Each with the bar it waits since."""
-        self.edges: tuple[tuple[int, Line, float, int], ...] = ()
-        """Side, line and stop of what waits, and the bar at which it has waited long enough."""
+        self.edges: tuple[tuple[int, int, float, float, float, int], ...] = ()
+        """Side, line (bar, price, slope) and stop of what waits, and the bar at which it has waited long enough."""
 
     def turn(self, swings: Iterable[Swing], number: int, close: float, atr: float) -> None:
         """Take new turns and lay out what they make, unless the close is beyond its line or its stop already."""
@@ -132,8 +132,8 @@ class _Desk:
 
     def stirs(self, number: int, close: float) -> bool:
         """Tell whether a close confirms or ends anything that waits."""
-        for side, line, stop, ends in self.edges:
-            level = line.price + line.slope * (number - line.number)
+        for side, begins, price, slope, stop, ends in self.edges:
+            level = price + slope * (number - begins)
             if (close - level) * side > 0.0 or (close - stop) * side < 0.0 or number >= ends:
                 return True
         return False
@@ -157,7 +157,7 @@ class _Desk:
     def _find_edges(self) -> None:
         self.edges = tuple(
             [
-                (int(outline.side), outline.line, outline.stop, since + self._patience)
+                (int(outline.side), *outline.line, outline.stop, since + self._patience)
                 for outline, since in self._waiting.values()
             ]
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from investbot.analysis.analyser import Bars
 from investbot.analysis.findings import Side
@@ -123,7 +123,7 @@ class _Easel:
         for side, line in tuple(self._lines.items()):
             if (close - line.value(number)) * side > 0.0:
                 del self._lines[side]
-                found.append(replace(line, broken=True, known_at=closed_at))
+                found.append(TrendLine(side, line.number, line.price, line.slope, True, line.at, closed_at))
         self._find_fence(number)
 
     def draw(
