@@ -23,7 +23,19 @@ pytestmark = pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_backup_of_a_trading_instance_restores_to_what_the_exchange_says(tmp_path: Path) -> None:
     told = tmp_path / "backups.json"
-    command = [sys.executable, "-m", "scripts.chaos_run.backups", "--rounds", "1", "--seed", "3", "--json", str(told)]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.chaos_run.backups",
+        "--rounds",
+        "1",
+        "--seed",
+        "3",
+        "--speed",
+        "30",
+        "--json",
+        str(told),
+    ]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=380, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {row["figure"]: row for row in json.loads(told.read_text())}
