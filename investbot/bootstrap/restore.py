@@ -160,9 +160,11 @@ class _Work:
     def beside(self, sources: Sources) -> Restored:
         """Make another instance out of the restored files, whole or not at all."""
         name = self._wish.target
-        _demand_free(self._home, self._vault, self._wish)
         building = InstanceHome(self._home.instances / f".{name}.new")
-        shutil.rmtree(building.path, ignore_errors=True)
+        if building.path.exists():  # a command that was killed while it made an instance of that name
+            self._vault.forget(name)
+            shutil.rmtree(building.path)
+        _demand_free(self._home, self._vault, self._wish)
         try:
             building.path.mkdir(mode=0o700)
             told = self.prepare(building.path, self._vault.add(name), sources)

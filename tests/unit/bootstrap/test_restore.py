@@ -171,6 +171,17 @@ def test_another_instance_is_made_beside_without_keys(alpha: Life) -> None:
         alpha.restore(new_name="beta")
 
 
+def test_what_a_killed_command_left_of_a_new_name_is_cleared_up(alpha: Life) -> None:
+    alpha.back_up()
+    alpha.vault.add("beta")
+    left = alpha.home.instances / ".beta.new"
+    left.mkdir()
+    (left / "ledger.db").write_text("half")
+    alpha.restore(new_name="beta")
+    assert not left.exists()
+    assert sound(alpha, "beta") == []
+
+
 def test_keys_go_with_it_only_where_nothing_is_held(tmp_path: Path) -> None:
     with home_of(tmp_path, "alpha", batches=1) as (alpha,):
         alpha.back_up()
