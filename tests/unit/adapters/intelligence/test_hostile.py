@@ -177,7 +177,7 @@ async def test_honest_gzip_is_unfolded() -> None:
     assert len((await asked(response(gzip.compress(body(GOOD)), Content_Encoding="gzip"))).items) == 1
 
 
-@pytest.mark.parametrize("told", [b"no gzip", gzip.compress(body(GOOD))[:-12]])
+@pytest.mark.parametrize("told", [b"no gzip", gzip.compress(body(GOOD), mtime=0)[:-12]])
 async def test_gzip_that_is_none(told: bytes) -> None:
     assert "gzip" in (said := await refused(response(told, Content_Encoding="gzip"))) or "broke off" in said
 
