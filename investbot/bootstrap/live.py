@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from investbot.domain.market import DAY, Cursor, Instrument, Millis
 from investbot.domain.order import DONE
 from investbot.domain.states import Mode
 from investbot.ports.clock import Clock
+from investbot.ports.prices import HearPrice, Prices
 from investbot.ports.venue import MarketFact, Venue
 
 if TYPE_CHECKING:
@@ -163,6 +164,11 @@ class WatchedVenue:
     async def poll(self) -> None:
         """Look for news."""
         await self._venue.poll()
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        """Tell prices of these symbols, where the venue tells any."""
+        if isinstance(self._venue, Prices):
+            self._venue.follow(symbols, heard)
 
     def now(self) -> Millis:
         """The venue's time in milliseconds UTC."""

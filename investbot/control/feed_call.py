@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from investbot.control import codec
 from investbot.control.connection import Connection
 from investbot.control.feed_messages import candle_of
 from investbot.control.feed_mirror import Mirror
+from investbot.control.feed_prices import PriceMirror
 from investbot.domain.errors import DataError
 from investbot.domain.market import Candle, Instrument, Millis, Timeframe
 
@@ -40,7 +41,12 @@ class FeedCall:
     """Talks over one open connection; `woken` is called at every piece of news."""
 
     def __init__(
-        self, connection: Connection, timeframe: Timeframe, woken: Callable[[], None], silence_s: float
+        self,
+        connection: Connection,
+        timeframe: Timeframe,
+        woken: Callable[[], None],
+        silence_s: float,
+        prices: PriceMirror,
     ) -> None:
         """Take over an open connection; `listen` has to run for anything to be heard."""
         self.streams: dict[str, Told] = {}
@@ -49,6 +55,7 @@ class FeedCall:
         self._timeframe = timeframe
         self._woken = woken
         self._silence_s = silence_s
+        self._prices = prices
         self._numbered: dict[int, Told] = {}
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._asked = 0
@@ -72,6 +79,11 @@ class FeedCall:
                 return asked
             since = asked[-1].opened_at + 1
         return None
+
+    async def follow(self, symbols: Collection[str]) -> None:
+        """Ask for the prices of just these symbols; what the feed refuses is raised."""
+        wanted = sorted(told.number for symbol, told in self.streams.items() if symbol in symbols)
+        await self._ask("prices", {"streams": wanted})
 
     async def listen(self) -> None:
         """Take in lines until either side ends it or falls silent; before there are streams an answer may take long."""
@@ -109,6 +121,9 @@ class FeedCall:
                 changed, stream.trouble = stream.trouble != trouble, str(trouble)
                 if stream.mirror.told(seq) or changed:
                     self._woken()
+        elif "price" in line:
+            number, seq, had_at, told_at, price = line["price"]
+            self._prices.hear(int(number), int(seq), float(had_at), int(told_at), Decimal(price))
         elif (future := self._answers.pop(line["id"], None)) is not None and not future.done():
             self._answered(future, line)
 
@@ -120,6 +135,8 @@ class FeedCall:
         result: dict[str, Any] = line["result"]
         if "streams" in result:
             self._begin(result)
+        elif "prices" in result:
+            self._prices.begin({line: (self._numbered[stream].symbol, seq) for stream, line, seq in result["prices"]})
         elif not result["more"]:
             self._numbered[result["stream"]].mirror.repaired(result["seq"], result["next_at"])
         future.set_result(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from investbot.control.address import connect, feed_path
 from investbot.control.connection import Connection
 from investbot.control.feed_call import SILENCE_S, FeedCall
 from investbot.control.feed_messages import Market
+from investbot.control.feed_prices import PriceMirror
 from investbot.domain.errors import ConfigError, DataError, InvestBotError
 from investbot.domain.market import Candle, Instrument, Millis, Timeframe
+from investbot.ports.prices import HearPrice
 
 FIRST_S, LONGEST_S = 0.2, 5.0
 """The shortest and the longest wait between two attempts to dial, in seconds."""
@@ -53,6 +55,11 @@ class FeedLink:
         self._calls = 0
         self._repaired = 0
         self._refusal = ""
+        self._prices = PriceMirror(monotonic, lambda _tick: None)
+        self._wanted: frozenset[str] = frozenset()
+        self._wish = asyncio.Event()
+        self.tells_prices = True
+        """Whether the feed has not refused to tell prices since it came."""
 
     @property
     def up(self) -> bool:
@@ -71,6 +78,13 @@ class FeedLink:
         self._first = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
         return await self._first
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        """Ask the feed for the prices of just these symbols, now and whenever it comes back."""
+        self._prices.heard = heard
+        if self._wanted != frozenset(symbols):
+            self._wanted = frozenset(symbols)
+            self._wish.set()
 
     def first_at(self, symbol: str) -> Millis:
         """The opening time from which on the feed has every candle; milliseconds UTC, never where there is none."""
@@ -104,6 +118,7 @@ class FeedLink:
         missed = self._repaired + self._missed()
         told |= {"feed_repaired": str(missed)} if missed else {}
         told |= {"feed_trouble": self.trouble} if self.trouble else {}
+        told |= {"feed_prices_lost": str(self._prices.lost)} if self._prices.lost else {}
         return told | ({"feed_refuses": self._refusal} if self._refusal else {})
 
     async def close(self) -> None:
@@ -126,7 +141,7 @@ class FeedLink:
                 calls = self._calls
                 connection = await self._dial()
                 if connection is not None:
-                    await self._talk(FeedCall(connection, self._timeframe, self._woken, self._silence_s))
+                    await self._talk(self._new_call(connection))
                 self._settle(None)
                 wait_s = self._waits_s[0] if self._calls > calls else wait_s
                 await asyncio.sleep(wait_s)
@@ -145,6 +160,11 @@ class FeedLink:
             return connection
         connection.abort()
         return None
+
+    def _new_call(self, connection: Connection) -> FeedCall:
+        self.tells_prices = True
+        self._prices.begin({})
+        return FeedCall(connection, self._timeframe, self._woken, self._silence_s, self._prices)
 
     async def _talk(self, call: FeedCall) -> None:
         """Subscribe and listen until either side ends it."""
@@ -173,6 +193,19 @@ class FeedLink:
             self._calls += 1
             self._refusal = ""
             self._settle(instruments)
+            self._woken()
+            await self._keep_prices(call)
+
+    async def _keep_prices(self, call: FeedCall) -> None:
+        """Tell a feed what prices are wanted, whenever that changes; nothing is said while none ever were."""
+        if self._wanted:
+            self._wish.set()
+        try:
+            while await self._wish.wait():
+                self._wish.clear()
+                await call.follow(self._wanted)
+        except InvestBotError as error:
+            self._refusal, self.tells_prices = str(error), False
             self._woken()
 
     def _settle(self, outcome: Mapping[str, Instrument] | InvestBotError | None) -> None:

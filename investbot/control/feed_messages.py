@@ -57,11 +57,18 @@ class CandlesArgs(NoArgs):
     since: int
 
 
+class PricesArgs(NoArgs):
+    """The streams whose symbols' prices are wanted from now on, and no others; none of them: no prices."""
+
+    streams: list[Annotated[int, Field(ge=0)]] = Field(max_length=MOST_SYMBOLS)
+
+
 FEED_VERBS: dict[str, type[NoArgs]] = {
     "ping": NoArgs,
     "state": NoArgs,
     "subscribe": SubscribeArgs,
     "candles": CandlesArgs,
+    "prices": PricesArgs,
 }
 """Every verb of the feed with the shape of its arguments."""
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from investbot.domain.events import CloseRequested, Event, TargetReached
 from investbot.domain.market import Instrument, Millis
 from investbot.engine.spec import EngineSpec
-from investbot.engine.state import Holding
+from investbot.engine.state import EngineState, Holding
 from investbot.risk.rules import stop_for, target_for
 
 
@@ -25,6 +25,18 @@ def kept_stop(holding: Holding, instrument: Instrument) -> Decimal:
     price = max(stop_for(holding.entry_price, plan.stop_distance, instrument), holding.stop_price or Decimal(0))
     trail = instrument.price_down(holding.high * (1 - plan.trailing_fraction)) if plan.trailing_fraction else price
     return max(price, trail)
+
+
+def watched(state: EngineState, spec: EngineSpec) -> frozenset[str]:
+    """Name the symbols whose price matters between two closes: the instance itself keeps a barrier of what is held."""
+    return frozenset(holding.plan.symbol for holding in state.holdings.values() if _keeps_one(holding, spec))
+
+
+def _keeps_one(holding: Holding, spec: EngineSpec) -> bool:
+    if not holding.quantity or holding.closing:
+        return False
+    rungs_left = not spec.targets_rest and holding.rungs_taken < len(holding.plan.ladder)
+    return rungs_left or holding.stop_refused or keeps_stop(holding, spec)
 
 
 def on_mark(holding: Holding, price: Decimal, spec: EngineSpec, at: Millis) -> Event | None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from investbot.control import codec
-from investbot.control.feed_messages import Market, SubscribeArgs
+from investbot.control.feed_messages import Market, PricesArgs, SubscribeArgs
 from investbot.domain.errors import TryAgain, UsageError
 from investbot.domain.market import Candle, Millis, Timeframe
 from investbot.feed.follower import Follower
+from investbot.feed.prices import PriceBoard, PriceReader
 from investbot.feed.stream import Stream, Subscriber
 from investbot.ports.venue import Venue
 
@@ -88,6 +89,7 @@ class Feed:
         self._jitter = jitter
         self._followed: dict[Key, Followed] = {}
         self._numbers = 0
+        self._board = PriceBoard(monotonic)
         self._beaten = self._busy = monotonic()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -122,6 +124,17 @@ class Feed:
         for each in self._followed.values():
             each.stream.subscribers.discard(subscriber)
             each.keepers.discard(subscriber)
+        self._board.leave(subscriber)
+
+    def prices(self, reader: PriceReader, args: PricesArgs) -> dict[str, Any]:
+        """Tell a reader the prices of just these of his streams from now on; UsageError for one that is not his."""
+        his = {each.stream.number: each for each in self._followed.values() if reader in each.stream.subscribers}
+        strange = [number for number in args.streams if number not in his]
+        if strange:
+            raise UsageError(f"Prices are told to those who follow a stream, and {strange[0]} is not followed here.")
+        lines = self._board.want(reader, [his[number].key[:2] for number in args.streams])
+        told = zip(args.streams, lines, strict=True)
+        return {"prices": [[number, line.number, line.seq] for number, line in told]}
 
     def keep(self, market: Market, symbol: str, frame: Timeframe) -> None:
         """Follow a stream for ever, told to nobody: its candles go to the cache."""
@@ -162,6 +175,7 @@ class Feed:
                     if key not in polls or polls[key].done():
                         polls[key] = asyncio.create_task(each.follower.poll())
                         polls[key].add_done_callback(self._look_at)
+                self._board.look([(each.key[:2], each.follower) for each in self._followed.values()])
                 if self._monotonic() - self._beaten >= self._beat_s:
                     self._beat()
                     await self._clear(polls)

@@ -7,8 +7,10 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from investbot.domain.errors import ConfigError, DataError, InvestBotError, RateLimited, VenueError
+from investbot.domain.facts import Tick
 from investbot.domain.market import Candle, Instrument, Millis
 from investbot.feed.stream import KEPT, Stream
+from investbot.ports.prices import HearPrice, Prices
 from investbot.ports.venue import Venue
 
 _LOG = logging.getLogger("investbot.feed")
@@ -55,6 +57,7 @@ class Follower:
         self._rated: tuple[float, Millis] = (0.0, 0)
         self._rate = 1.0
         self._read = asyncio.Event()
+        self._priced: HearPrice | None = None
 
     async def run(self) -> None:
         """Follow until cancelled; DataError and ConfigError are kept as `refusal` and end it."""
@@ -91,6 +94,14 @@ class Follower:
         """Wait until the past has been read, or the venue has refused."""
         await self._read.wait()
 
+    def price(self, heard: HearPrice | None) -> None:
+        """Let the venue tell prices between two closes as well, now and whenever it is opened; None: no more."""
+        self._priced = heard
+        venue = self._venue
+        if venue is not None and isinstance(venue, Prices):
+            symbols = () if heard is None else (self.stream.symbol,)
+            venue.follow(symbols, heard or _nobody)
+
     def clock(self) -> tuple[float, Millis, float]:
         """Tell a moment by the machine's monotonic clock (s), the venue's time then (ms UTC), and the venue's rate.
 
@@ -124,6 +135,8 @@ class Follower:
                 stream.begin(await self._first_at(venue.now() // step * step))
             self._venue, self._heard, self.trouble = venue, self._monotonic(), ""
             self.clock()
+            if self._priced is not None:
+                self.price(self._priced)
             facts = venue.facts({stream.symbol: stream.next_at}, None)
             try:
                 async for fact in facts:
@@ -138,3 +151,7 @@ class Follower:
         finally:
             self._venue = None
             await venue.close()
+
+
+def _nobody(_tick: Tick) -> None:
+    """Hear nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 from investbot.control import codec
 from investbot.control.address import feed_path, listen
 from investbot.control.connection import Connection
-from investbot.control.feed_messages import CandlesArgs, SubscribeArgs, parse_feed_args
+from investbot.control.feed_messages import CandlesArgs, PricesArgs, SubscribeArgs, parse_feed_args
 from investbot.control.messages import Request, parse
 from investbot.domain.errors import InvestBotError, VaultError
 from investbot.feed.feed import Feed
@@ -86,6 +86,8 @@ class FeedServer:
                 return await self._feed.subscribe(subscriber, args)
             case CandlesArgs() as args:
                 return self._feed.candles(args.stream, args.since)
+            case PricesArgs() as args:
+                return self._feed.prices(subscriber, args)
             case _:
                 return {"pid": os.getpid(), "streams": self._feed.state()}
 
@@ -100,6 +102,13 @@ class _Subscriber(Connection):
     def push(self, line: bytes) -> bool:
         """Send one line without waiting; False when too much waits for the other end already, or it has gone."""
         if self._pushing.is_closing() or self._pushing.transport.get_write_buffer_size() > MOST_UNREAD:
+            return False
+        self._pushing.write(line)
+        return True
+
+    def offer(self, line: bytes) -> bool:
+        """Send one line, without waiting; False where an earlier one is still unread, or the other end has gone."""
+        if self._pushing.is_closing() or self._pushing.transport.get_write_buffer_size():
             return False
         self._pushing.write(line)
         return True

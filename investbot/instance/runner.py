@@ -26,7 +26,9 @@ from investbot.instance.live import LiveMarket
 from investbot.instance.loop import Loop, Stopped
 from investbot.instance.memory import OWN
 from investbot.instance.parts import Parts
+from investbot.instance.pricing import Pricing
 from investbot.instance.pumping import pump
+from investbot.ports.prices import Prices
 from investbot.ports.venue import MarketFact
 
 _LOG = logging.getLogger("investbot.instance")
@@ -77,6 +79,7 @@ class Runner:
         self._anew: str | None = None
         self._engine: Engine | None = None
         self._listening: Listening | None = None
+        self._pricing: Pricing | None = None
 
     async def run(self) -> Ending:
         """Work until the source ends, someone asks to stop, or an error (which is raised once all is closed)."""
@@ -157,6 +160,8 @@ class Runner:
             self._live = found.market
             self._live.hear(loop.hear)
             self._live.executor.start()
+            if isinstance(parts.venue, Prices):
+                self._pricing = Pricing(parts.venue, engine, self._live, loop.hear)
         loop.align(engine.spec.capital, parts.settings.at_start(engine.state.version, engine.state.waiting))
         for fact in later:
             await loop.put(fact)
@@ -174,6 +179,8 @@ class Runner:
     async def _wind_up(self, loop: Loop) -> None:
         """Let orders that are on their way arrive, and hear what became of them, within seconds."""
         live = self._live
+        if self._pricing is not None:
+            self._pricing.end()
         if live is not None:
             live.hear(None)
             for conclude in loop.dismiss():
@@ -246,6 +253,8 @@ class Runner:
     async def _tick(self) -> None:
         if self._loop is not None:
             self._loop.tick(self._noticed())
+        if self._pricing is not None:
+            self._pricing.look()
 
     def _noticed(self) -> list[FactAt]:
         """Look at the machine; end in order, to be started anew, where memory runs out."""

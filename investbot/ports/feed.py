@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from investbot.domain.market import Candle, Instrument, Millis
+from investbot.ports.prices import HearPrice
 
 
 class CandleFeed(Protocol):
@@ -19,6 +20,15 @@ class CandleFeed(Protocol):
     @property
     def trouble(self) -> str:
         """Why the feed itself has no news of the venue now; empty when all is well, or no feed is there."""
+        ...
+
+    @property
+    def tells_prices(self) -> bool:
+        """Tell whether the feed takes wishes for prices; False once it has refused one, until it comes again."""
+        ...
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        """See `ports.prices.Prices`; a feed that comes back is told again what is wanted."""
         ...
 
     async def open(self, symbols: Sequence[str], woken: Callable[[], None]) -> Mapping[str, Instrument] | None:

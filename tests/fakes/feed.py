@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from investbot.domain.errors import InvestBotError
+from investbot.domain.facts import Tick
 from investbot.domain.market import MINUTE, Candle, Instrument, Millis
+from investbot.ports.prices import HearPrice
 from tests.unit.feed.builders import BEGIN, Market, candle
 
 
@@ -23,6 +25,9 @@ class FakeFeed:
         self.asked = 0
         self.breaks_when_asked = False
         self.closes = 0
+        self.tells_prices = True
+        self.followed: frozenset[str] = frozenset()
+        self._heard: HearPrice | None = None
         self._known: Millis | None = None
         self._woken: Callable[[], None] = lambda: None
 
@@ -48,6 +53,14 @@ class FakeFeed:
         if not self.there:
             return None
         return {symbol: Instrument(symbol, Decimal("0.01"), Decimal("0.00001"), Decimal(5)) for symbol in symbols}
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        self.followed, self._heard = frozenset(symbols), heard
+
+    def price(self, symbol: str, price: str) -> None:
+        """Let a price be told, where somebody follows it and the feed is there."""
+        if self.there and not self.closes and symbol in self.followed and self._heard is not None:
+            self._heard(Tick(self.market.at, symbol, Decimal(price)))
 
     def first_at(self, symbol: str) -> Millis:
         return self.first if self.there else 1 << 62

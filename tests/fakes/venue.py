@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from investbot.domain.errors import DataError
-from investbot.domain.facts import SourceEnded
+from investbot.domain.facts import SourceEnded, Tick
 from investbot.domain.market import Candle, Cursor, Instrument, Millis
+from investbot.ports.prices import HearPrice
 from investbot.ports.venue import MarketFact
 
 
@@ -26,6 +27,8 @@ class FakeVenue:
         self._now: Millis = 0
         self.polls = 0
         self.closed = False
+        self.followed: frozenset[str] = frozenset()
+        self._heard: HearPrice | None = None
 
     async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
         for symbol in symbols:
@@ -58,6 +61,14 @@ class FakeVenue:
         last = max((candle.closed_at for candle in self.candles), default=0)
         self.put(SourceEnded(last, close))
         self._news.put_nowait(None)
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        self.followed, self._heard = frozenset(symbols) & frozenset(self._opened), heard
+
+    def price(self, symbol: str, price: str) -> None:
+        """Let a price be told, where somebody follows it."""
+        if symbol in self.followed and self._heard is not None and not self.closed:
+            self._heard(Tick(self._now, symbol, Decimal(price)))
 
     async def poll(self) -> None:
         self.polls += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 
 from investbot.adapters.venues.ccxt.failures import backoff
 from investbot.domain.errors import RateLimited, VenueError
 from investbot.domain.market import Candle, Instrument, Millis
+from investbot.ports.prices import HearPrice, Prices
 from investbot.ports.venue import Venue
 
 PATIENCE_S = 3.0
@@ -97,6 +98,12 @@ class Fallback:
         self._error = str(error)
         wait = error.retry_after_s if isinstance(error, RateLimited) else backoff(self._failed, self._jitter)
         self._ask_from = self._monotonic() + wait
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        """Let the venue tell prices, if it is open."""
+        venue = self._venue
+        if venue is not None and isinstance(venue, Prices):
+            venue.follow(symbols, heard)
 
     async def poll(self) -> None:
         """Let the venue look for news, if it is open."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from investbot.adapters.venues.ccxt.release import Release
 from investbot.adapters.venues.fallback import Fallback
 from investbot.domain.errors import RateLimited, VenueUnavailable
-from investbot.domain.facts import DataFresh, DataStale
+from investbot.domain.facts import DataFresh, DataStale, Tick
 from investbot.domain.market import SECOND, Candle, Cursor, Instrument, Millis, Quality, Timeframe
 from investbot.ports.clock import Clock
 from investbot.ports.feed import CandleFeed
+from investbot.ports.prices import HearPrice
 from investbot.ports.venue import MarketFact, Venue
 
 WARMUP = 500
@@ -60,6 +61,8 @@ class FedVenue:
         self._latest: Millis = 0
         self._source = FEED
         self._closed = False
+        self._wanted: frozenset[str] = frozenset()
+        self._heard: HearPrice = _nobody
 
     async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
         """Ask the feed, or else the venue itself, what is traded; DataError, ConfigError, VenueError."""
@@ -90,6 +93,12 @@ class FedVenue:
         self._wake.set()
         await self._own.poll()
 
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        """Tell prices between two closes, by whoever serves; while they are wanted a missing feed is stood in for."""
+        self._wanted, self._heard = frozenset(symbols), heard
+        self._steer()
+        self._wake.set()
+
     def now(self) -> Millis:
         """The venue's time in milliseconds UTC, by whoever serves; it never goes back."""
         own, fed = self._own.now(), self._feed.now()
@@ -110,14 +119,26 @@ class FedVenue:
         await self._feed.close()
         await self._own.close()
 
+    def _steer(self) -> None:
+        """Let whoever serves tell the prices, and the other none."""
+        fed = self._source == FEED
+        self._feed.follow(self._wanted if fed else (), self._heard)
+        self._own.follow(() if fed else self._wanted, self._heard)
+
     def _feed_serves(self) -> bool:
         """Tell whether the feed has all that is wanted next, and can be expected to have news."""
         feed = self._feed
+        if self._wanted and not feed.tells_prices:
+            return False
         if not feed.up or any(feed.first_at(symbol) > wanted for symbol, wanted in self._next.items()):
             return False
         trouble = bool(feed.trouble)
-        outwaited = self._own.outwaited(overdue=trouble and self._overdue())
+        outwaited = self._own.outwaited(overdue=trouble and self._missed())
         return not trouble or (self._source == FEED and not outwaited)
+
+    def _missed(self) -> bool:
+        """Tell whether something is missed by now: a candle that is due, or prices at any time."""
+        return bool(self._wanted) or self._overdue()
 
     def _overdue(self) -> bool:
         return min(self._next.values()) + self._timeframe.ms <= self.now()
@@ -125,6 +146,7 @@ class FedVenue:
     async def _fed(self) -> AsyncGenerator[Candle | None, None]:
         """Give out what the feed tells, and None between, until it is gone or has nothing to tell."""
         self._source = FEED
+        self._steer()
         symbols = tuple(self._instruments)
         release = Release(symbols, self._timeframe, self._opened_at, self._grace_ms, _NEVER)
         taken = dict(self._next)
@@ -150,7 +172,7 @@ class FedVenue:
 
     async def _owned(self) -> AsyncGenerator[Candle | None, None]:
         """Give out what the own venue tells, and None between, until the feed can serve again."""
-        while not (self._overdue() and self._own.may_be_asked()):
+        while not (self._missed() and self._own.may_be_asked()):
             yield None
             self._wake.clear()
             if self._closed or self._feed_serves():
@@ -159,6 +181,7 @@ class FedVenue:
         self._source = OWN
         try:
             await self._own.open(tuple(self._instruments))
+            self._steer()
             async with contextlib.aclosing(self._own.candles(dict(self._next), self._wake)) as candles:
                 async for candle in candles:
                     yield candle
@@ -189,3 +212,7 @@ class FedVenue:
             elif symbol not in self._stale and overdue > self._stale_after_ms:
                 self._stale.add(symbol)
                 yield DataStale(now, symbol, f"no candle of {self._timeframe} for {overdue // 1000} s too long")
+
+
+def _nobody(_tick: Tick) -> None:
+    """Hear nothing."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from investbot.domain.errors import InvestBotError
+from investbot.domain.facts import Tick
 from investbot.domain.market import MINUTE, Bar, Candle, Cursor, Instrument, Millis, Timeframe
+from investbot.ports.prices import HearPrice
 from investbot.ports.venue import MarketFact
 
 ONE = Timeframe.parse("1m")
@@ -60,6 +62,12 @@ class Market:
             for venue in self.live:
                 venue.news.set()
 
+    def price(self, price: str, symbol: str = BTC) -> None:
+        """Tell a price to every venue that follows it."""
+        for venue in self.live:
+            if symbol in venue.followed and venue.heard is not None:
+                venue.heard(Tick(self.at, symbol, Decimal(price)))
+
     def fail(self, error: InvestBotError) -> None:
         """Break every stream that is open."""
         self.breaks = error
@@ -75,6 +83,8 @@ class MarketVenue:
         self.news = asyncio.Event()
         self.closes = 0
         self.symbols: tuple[str, ...] = ()
+        self.followed: frozenset[str] = frozenset()
+        self.heard: HearPrice | None = None
 
     async def open(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
         if self.market.refusal is not None:
@@ -100,6 +110,9 @@ class MarketVenue:
                 await self.news.wait()
         finally:
             market.live.remove(self)
+
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        self.followed, self.heard = frozenset(symbols), heard
 
     async def poll(self) -> None:
         self.market.polls += 1

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import getcontext, setcontext
 from typing import Any
 
-from investbot.adapters.venues.ccxt.failures import failures
+from investbot.adapters.venues.ccxt.watching import Watching
 from investbot.domain.market import Timeframe
 
-FIRST_S, MOST_S = 5.0, 60.0
-"""Seconds before a stream that broke is tried again: at first, and at most."""
-LONGEST_SILENCE_MS = 15_000
-"""Milliseconds between two pings; two that are missed end the stream."""
 Heard = Callable[[str, object, bool], None]
 """Takes a symbol, the rows that are news (None: the stream broke), and whether the venue calls them final."""
 
@@ -42,52 +35,33 @@ class CandleStream:
         self._timeframe = timeframe
         self._final = final
         self._heard = heard
-        self._sleep = sleep
-        self._jitter = jitter
-        self._alive: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watching = Watching(
+            exchange,
+            symbols,
+            lambda symbol: exchange.watch_ohlcv(symbol, timeframe.text),
+            self._rows,
+            sleep=sleep,
+            jitter=jitter,
+        )
 
     @property
     def alive(self) -> bool:
         """Tell whether every symbol was heard of since its stream last broke."""
-        return bool(self._tasks) and len(self._alive) == len(self._symbols)
+        return self._watching.alive
 
     def start(self) -> None:
         """Begin to watch."""
-        exchange = self._exchange
-        exchange.streaming["keepAlive"] = min(
-            exchange.streaming.get("keepAlive") or LONGEST_SILENCE_MS, LONGEST_SILENCE_MS
-        )
         if self._final:
-            exchange.handle_message = self._overhearing(exchange.handle_message)
-        self._tasks = [asyncio.create_task(self._watch(symbol)) for symbol in self._symbols]
+            self._exchange.handle_message = self._overhearing(self._exchange.handle_message)
+        self._watching.start()
 
     async def stop(self) -> None:
-        """End the watching; the exchange drops its sockets when it is closed. Safe to call twice."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        """End the watching; safe to call twice."""
+        await self._watching.stop()
 
-    async def _watch(self, symbol: str) -> None:
-        setcontext(getcontext().copy())  # ccxt sets rounding and traps of the context it finds: the engine's
-        broken = 0
-        while True:
-            try:
-                rows = await self._exchange.watch_ohlcv(symbol, self._timeframe.text)
-            except failures():
-                self._alive.discard(symbol)
-                self._heard(symbol, None, False)
-                broken += 1
-                pause = min(FIRST_S * 2.0 ** min(broken - 1, 10), MOST_S)
-                await self._sleep(pause * (0.75 + 0.5 * self._jitter()))
-            else:
-                broken = 0
-                self._alive.add(symbol)
-                if not self._final:
-                    self._heard(symbol, rows, False)
+    def _rows(self, symbol: str, rows: object) -> None:
+        if rows is None or not self._final:
+            self._heard(symbol, rows, False)
 
     def _overhearing(self, handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         """Hear which bars are final: ccxt hands on their rows, but not that word."""

@@ -15,6 +15,8 @@ from investbot.domain.market import Millis
 from investbot.ports.trading import Capabilities
 
 CLIENT, SCAN = "client", "scan"
+PRICE_STREAMS = ("", "watch_ticker", "watch_bids_asks", "watch_trades")
+"""By which methods of ccxt prices may come by websocket; "" where they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Oddities:
     candle_keys: bool
     candle_stream: bool
     candle_final: tuple[str, ...]
+    price_stream: str
+    price_params: Mapping[str, Any]
     revoked: tuple[str, ...]
     weight_per_minute: int
     weight_header: str
@@ -110,6 +114,12 @@ def oddities(name: str, **changes: Any) -> Oddities:
     if unknown:
         raise ConfigError(f"venue.ccxt.options.capabilities has no {unknown[0]}; take it out of the instance's file.")
     told = {**_tables()["default"], **_tables().get(name, {}), **changes}
+    if "price_stream" in changes and "price_params" not in changes:
+        told["price_params"] = {}  # those of the table are for its own method
+    if told["price_stream"] not in PRICE_STREAMS:
+        raise ConfigError(
+            f"venue.ccxt.options.capabilities.price_stream is one of {', '.join(PRICE_STREAMS[1:])} or empty."
+        )
     told["stop_limit_band"] = Decimal(str(told["stop_limit_band"]))
     for word in ("lookup_lists", "revoked", "candle_final"):
         told[word] = tuple(told[word])

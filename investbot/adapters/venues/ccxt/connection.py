@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import localcontext
@@ -19,6 +20,7 @@ from investbot.adapters.venues.ccxt.limiter import RateLimiter, public_limiter
 from investbot.adapters.venues.ccxt.loader import make_exchange
 from investbot.adapters.venues.ccxt.market_list import MarketList
 from investbot.adapters.venues.ccxt.markets import load_instruments
+from investbot.adapters.venues.ccxt.price_source import PriceSource
 from investbot.adapters.venues.ccxt.secrecy import Keys
 from investbot.adapters.venues.ccxt.session import stream_class, to_sandbox
 from investbot.adapters.venues.ccxt.venue_clock import Sample, VenueClock
@@ -66,11 +68,14 @@ class Connection:
         self._told = oddities(name, **told_by_operator(settings))
         self._keys = Keys(keys or {} if self._told.candle_keys else {})
         self._stream: CandleStream | None = None
+        self.closed = True
+        """Whether there is nobody to ask: never opened, or closed again."""
 
     async def open(self, symbols: Sequence[str], timeframe: Timeframe) -> dict[str, Instrument]:
         """Load the class and the markets of `symbols`; ConfigError, DataError or VenueError, with nothing left open."""
         spot = not any(":" in symbol for symbol in symbols)
         self._exchange = await asyncio.to_thread(self._make, spot=spot)
+        self.closed = False
         self._limiter = public_limiter(self._name, self._exchange, self._folder, self._clock.monotonic)
         try:
             if self._sandbox:
@@ -107,13 +112,28 @@ class Connection:
             )
             self._stream.start()
 
-    @property
-    def closed(self) -> bool:
-        """Tell whether there is nobody to ask: never opened, or closed again."""
-        return self._exchange is None
+    def prices(self, sleep: Callable[[float], Awaitable[None]]) -> PriceSource | None:
+        """Give the way to prices between two closes; None while closed."""
+        if self._exchange is None:
+            return None
+        stream = self._told.price_stream if self._streams() else ""
+        ask = functools.partial(self._ask, "fetch_ticker")
+        return PriceSource(
+            self._exchange,
+            stream,
+            ask,
+            lambda: self._venue_clock.rate,
+            params=self._told.price_params,
+            sleep=sleep,
+            jitter=self._jitter,
+        )
 
     async def candles(self, symbol: str, timeframe: Timeframe, since: Millis, limit: int) -> object:
         """Ask for the candles that open at or after `since`; VenueError."""
+        return await self._ask("fetch_ohlcv", symbol, timeframe.text, since, limit)
+
+    async def _ask(self, name: str, *args: Any) -> object:
+        """Ask ccxt's method `name` within the venue's limit; VenueError."""
         exchange = self._exchange
         if exchange is None:
             raise VenueUnavailable(f"{self._name} is closed.")
@@ -122,14 +142,14 @@ class Connection:
         began = self._clock.monotonic()
         try:
             with localcontext():  # ccxt sets rounding and traps of the context it finds: the engine's
-                answer: object = await exchange.fetch_ohlcv(symbol, timeframe.text, since, limit)
+                answer: object = await getattr(exchange, name)(*args)
         except failures() as error:
-            self._endpoints.failed("fetch_ohlcv")
+            self._endpoints.failed(name)
             refused = self._translated(error, exchange.last_response_headers)
             if self._limiter is not None and isinstance(refused, RateLimited):
                 await self._limiter.pause(refused.retry_after_s)
             raise refused from None
-        self._endpoints.answered("fetch_ohlcv", self._clock.monotonic() - began)
+        self._endpoints.answered(name, self._clock.monotonic() - began)
         return answer
 
     async def sync_if_due(self) -> None:
@@ -195,7 +215,7 @@ class Connection:
         if self._limiter is not None:
             self._limiter.close()
         if self._exchange is not None:
-            exchange, self._exchange = self._exchange, None
+            exchange, self._exchange, self.closed = self._exchange, None, True
             await exchange.close()
 
     def _make(self, *, spot: bool) -> Any:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from investbot.adapters.venues.ccxt.backlog import Backlog
 from investbot.adapters.venues.ccxt.connection import Connection
 from investbot.adapters.venues.ccxt.elsewhere import Elsewhere, Source
+from investbot.adapters.venues.ccxt.followed_prices import FollowedPrices
 from investbot.adapters.venues.ccxt.release import Release
 from investbot.adapters.venues.ccxt.series import Series
 from investbot.adapters.venues.ccxt.shelf import Shelf
 from investbot.adapters.venues.merging import merged
 from investbot.domain.errors import RateLimited, VenueError, VenueUnavailable
-from investbot.domain.market import SECOND, Cursor, Instrument, Millis, Timeframe
+from investbot.domain.market import SECOND, Candle, Cursor, Instrument, Millis, Timeframe
 from investbot.ports.clock import Clock
 from investbot.ports.history import CandleStore
+from investbot.ports.prices import HearPrice
 from investbot.ports.venue import MarketFact
 
 WARMUP = 500
@@ -65,6 +67,7 @@ class CcxtVenue:
         self._sleep = sleep
         self._connection = Connection(name, settings or {}, clock, jitter, sandbox=sandbox, folder=folder, keys=keys)
         self._shelf = Shelf(store, clock.monotonic)
+        self._prices = FollowedPrices(self._connection, clock.monotonic, sleep)
         self._elsewhere = Elsewhere(sources, store, stale_after_ms // 2)
         self._instruments: dict[str, Instrument] = {}
         self._opened_at: Millis = 0
@@ -95,16 +98,20 @@ class CcxtVenue:
             Backlog(self._connection, series, self._timeframe, self._sleep, self._shelf) for series in self._series
         ]
         async for _, candle in merged(backlogs):
+            self._prices.closed(candle)
             yield release.past(candle, self._connection.now())
         self._release = release
         self._connection.listen(tuple(self._instruments), self._timeframe, self._hear, self._sleep)
         while (news := await self._news.get()) is not None:
             if isinstance(news, VenueError):
                 raise news
+            if isinstance(news, Candle):
+                self._prices.closed(news)
             yield news
 
     async def poll(self) -> None:
         """Ask for the candles that are due, once the past has been read; what goes wrong is told by `health`."""
+        self._prices.look()
         release = self._release
         if release is None or self._polling:
             return
@@ -119,13 +126,18 @@ class CcxtVenue:
         finally:
             self._polling = False
 
+    def follow(self, symbols: Collection[str], heard: HearPrice) -> None:
+        """Tell prices between two closes of just these symbols; what waits or is silent is looked after by `poll`."""
+        known = self._instruments
+        self._prices.want({symbol: known[symbol] for symbol in symbols if symbol in known}, heard)
+
     def now(self) -> Millis:
         """The venue's time in milliseconds UTC, by its own clock where it tells it."""
         return self._connection.now()
 
     def health(self) -> Mapping[str, str]:
         """Tell the source, its clock, the last error, and what was odd in its candles."""
-        told = self._connection.health() | self._elsewhere.health()
+        told = self._connection.health() | self._elsewhere.health() | self._prices.health()
         bad, holes = sum(series.bad_rows for series in self._series), sum(series.holes for series in self._series)
         told |= {"bad_rows": str(bad)} if bad else {}
         told |= {"holes": str(holes)} if holes else {}
@@ -138,6 +150,7 @@ class CcxtVenue:
         self._news.put_nowait(None)
         await self._shelf.write(at_once=True)
         await self._elsewhere.close()
+        await self._prices.stop()
         await self._connection.close()
 
     def _hear(self, symbol: str, rows: object, final: bool) -> None:  # noqa: FBT001 - as the stream calls it

@@ -62,3 +62,13 @@ def test_a_market_may_take_less_than_its_exchange() -> None:
     assert not told.on_market({"orderTypes": []}).stop_limit
     assert told.on_market({}) == told.on_market(None) == told
     assert oddities("kraken").on_market({"orderTypes": []}).stop_market
+
+
+def test_a_stream_of_prices_is_one_that_is_known_and_keeps_no_others_words() -> None:
+    assert (oddities("binance").price_stream, oddities("binance").price_params) == ("watch_ticker", {"name": "ticker"})
+    assert (oddities("bigone").price_stream, oddities("coinbase").price_stream) == ("", "")
+    told = oddities("binance", price_stream="watch_trades")
+    assert (told.price_stream, told.price_params) == ("watch_trades", {})
+    assert oddities("binance", price_stream="watch_ticker", price_params={"name": "x"}).price_params == {"name": "x"}
+    with pytest.raises(ConfigError, match="watch_ticker, watch_bids_asks, watch_trades or empty"):
+        oddities("binance", price_stream="watch_orders")
