@@ -136,6 +136,10 @@ class Feed:
         told = zip(args.streams, lines, strict=True)
         return {"prices": [[number, line.number, line.seq] for number, line in told]}
 
+    def price_lines(self) -> list[dict[str, Any]]:
+        """Tell every line of prices: what it follows, for how many, how far it is."""
+        return self._board.figures()
+
     def keep(self, market: Market, symbol: str, frame: Timeframe) -> None:
         """Follow a stream for ever, told to nobody: its candles go to the cache."""
         self._wanted(market, symbol, frame).keepers.add(self)
@@ -175,7 +179,7 @@ class Feed:
                     if key not in polls or polls[key].done():
                         polls[key] = asyncio.create_task(each.follower.poll())
                         polls[key].add_done_callback(self._look_at)
-                self._board.look([(each.key[:2], each.follower) for each in self._followed.values()])
+                self._board.look((each.key[:2], each.follower) for each in self._followed.values())
                 if self._monotonic() - self._beaten >= self._beat_s:
                     self._beat()
                     await self._clear(polls)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from investbot.control import codec
 from investbot.domain.facts import Tick
@@ -61,18 +61,23 @@ class PriceBoard:
         for line in self._lines.values():
             line.readers = {each for each in line.readers if each is not reader}
 
-    def look(self, followers: Sequence[tuple[Place, Follower]]) -> None:
+    def look(self, followers: Iterable[tuple[Place, Follower]]) -> None:
         """Let one follower of each place that is wanted tell its prices, and the others none."""
+        if not self._lines:
+            return
+        there: dict[Place, list[Follower]] = {}
+        for place, follower in followers:
+            there.setdefault(place, []).append(follower)
         for line in list(self._lines.values()):
             if not line.readers:
                 del self._lines[line.place]
                 self._give(line, None)
                 continue
-            able = [follower for place, follower in followers if place == line.place]
+            able = there.get(line.place, [])
             if line.source not in able:
                 self._give(line, able[0] if able else None)
 
-    def figures(self) -> list[dict[str, object]]:
+    def figures(self) -> list[dict[str, Any]]:
         """Tell every line: what it follows, for how many, how far it is."""
         return [
             {

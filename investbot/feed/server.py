@@ -89,7 +89,7 @@ class FeedServer:
             case PricesArgs() as args:
                 return self._feed.prices(subscriber, args)
             case _:
-                return {"pid": os.getpid(), "streams": self._feed.state()}
+                return {"pid": os.getpid(), "streams": self._feed.state(), "prices": self._feed.price_lines()}
 
 
 class _Subscriber(Connection):

@@ -10,6 +10,7 @@ from investbot.domain import facts as f
 from investbot.domain.order import OrderReport, OrderState, OrderType, Role, TimeInForce
 from investbot.domain.rules import ExitRules
 from investbot.domain.states import TradingState
+from investbot.engine.kept import watched
 from investbot.engine.reconcile import differences
 from tests.unit.engine.builders import LONG, NO_AGE, OTHER, SYMBOL, Host, bar, entered, flat, spec
 
@@ -206,3 +207,33 @@ def test_a_refused_stop_is_asked_for_again_at_the_next_candle_and_not_as_often_a
     host.events += host.engine.take([OrderReport(host.state.last_at, "1-stop-3", OrderState.REJECTED, reason="no")])
     host.tell(f.OperatorRequest(host.state.last_at, f.Action.FLATTEN))
     assert host.of(e.PositionClosed)
+
+
+def test_prices_between_closes_matter_while_a_barrier_is_kept_here_and_something_is_held() -> None:
+    host = keeping(LADDER)
+    holding = host.state.holdings["1"]
+
+    def matter() -> frozenset[str]:
+        return watched(host.state, host.engine.spec)
+
+    assert matter() == {SYMBOL}
+    holding.rungs_taken = 1
+    assert matter() == {SYMBOL}
+    holding.rungs_taken = 2
+    assert matter() == frozenset()
+    holding.stop_refused = True
+    assert matter() == {SYMBOL}
+    holding.stop_refused, holding.stop_kept = False, True
+    assert matter() == {SYMBOL}
+    holding.closing = "flatten"
+    assert matter() == frozenset()
+    holding.closing, holding.quantity = "", Decimal(0)
+    assert matter() == frozenset()
+
+
+def test_where_all_rests_on_the_venue_or_nothing_is_held_no_price_matters() -> None:
+    resting = entered(replace(spec(), exits=NO_AGE))
+    assert watched(resting.state, resting.engine.spec) == frozenset()
+    assert watched(resting.state, replace(resting.engine.spec, stops_rest=False)) == {SYMBOL}
+    nobody = Host().feed(flat(1))
+    assert watched(nobody.state, replace(nobody.engine.spec, targets_rest=False)) == frozenset()

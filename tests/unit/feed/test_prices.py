@@ -111,7 +111,7 @@ async def test_who_is_slow_loses_prices_and_nobody_waits(stage: Stage) -> None:
     stage.market.price("4")
     assert [row[1] for row in quick.prices] == [1, 2, 3, 4]
     assert [row[1] for row in slow.prices] == [4]
-    assert stage.feed._board.figures() == [{"symbol": BTC, "readers": 2, "prices": 4, "left_out": 3}]
+    assert stage.feed.price_lines() == [{"symbol": BTC, "readers": 2, "prices": 4, "left_out": 3}]
 
 
 async def test_it_ends_with_the_last_reader_and_begins_again(stage: Stage) -> None:
@@ -127,7 +127,7 @@ async def test_it_ends_with_the_last_reader_and_begins_again(stage: Stage) -> No
     assert (first.prices, len(second.prices)) == ([], 1)
     stage.feed.leave(second)
     await stage.followed(0)
-    assert stage.feed._board.figures() == []
+    assert stage.feed.price_lines() == []
     stage.want(first, *streams[0])
     await stage.followed(1)
 

@@ -166,3 +166,34 @@ async def test_who_does_not_read_costs_little_and_holds_up_nobody(hall: Hall, mo
     assert [(row[0] - BEGIN) // MINUTE for row in rows] == list(range(1000, hall.market.closed))
     lazy.close()
     keen.close()
+
+
+async def test_prices_are_dropped_rather_than_queued_for_who_does_not_read(hall: Hall) -> None:
+    await hall.start()
+    assert hall.feed is not None
+    lazy, keen = await call(hall), await call(hall)
+    for talk in (lazy, keen):
+        told = (await talk.ask("subscribe", **SUBSCRIBE))["result"]["streams"][0]["stream"]
+        assert (await talk.ask("prices", 2, streams=[told]))["result"] == {"prices": [[told, 0, 0]]}
+    lazy.reader._transport.pause_reading()  # type: ignore[attr-defined]
+    await until(lambda: any(venue.followed for venue in hall.market.live))
+    heard: list[int] = []
+    while not hall.feed.price_lines()[0]["left_out"]:
+        hall.market.price("100.5")
+        line: dict[str, Any] = {}
+        while "price" not in line:
+            line = await keen.next()
+        heard.append(line["price"][1])
+    waiting = max(talk.transport.get_write_buffer_size() for talk in writers(hall))
+    for _ in range(1000):
+        hall.market.price("100.5")
+    assert max(talk.transport.get_write_buffer_size() for talk in writers(hall)) <= max(waiting, 200)
+    assert heard == list(range(1, 1 + len(heard)))
+    lazy.close()
+    keen.close()
+
+
+def writers(hall: Hall) -> list[asyncio.StreamWriter]:
+    """Give the feed's ends of its conversations."""
+    assert hall.feed is not None
+    return [reader._pushing for line in hall.feed._board._lines.values() for reader in line.readers]  # type: ignore[attr-defined]

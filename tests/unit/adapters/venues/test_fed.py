@@ -11,7 +11,7 @@ import pytest
 from investbot.adapters.venues import fallback
 from investbot.adapters.venues.fed import WARMUP, FedVenue
 from investbot.domain.errors import AuthFailed, DataError, InvestBotError, RateLimited, VenueUnavailable
-from investbot.domain.facts import DataFresh, DataStale
+from investbot.domain.facts import DataFresh, DataStale, Tick
 from investbot.domain.market import MINUTE, Candle, Quality
 from investbot.ports.venue import MarketFact, Venue
 from tests.exchange.clock import HandClock
@@ -376,3 +376,81 @@ async def test_whatever_comes_and_goes_the_series_is_whole(seed: int) -> None:
     await desk.sees_through(last, ETH)
     assert desk.seen(BTC) == desk.seen(ETH) == list(range(990, last + 1))
     await desk.venue.close()
+
+
+# ---- prices --------------------------------------------------------------------------------------------------------
+
+
+async def test_prices_come_from_the_feed_while_it_serves(desk: Desk) -> None:
+    ticks: list[Tick] = []
+    await desk.start()
+    await desk.sees(999)
+    assert desk.feed.followed == frozenset()
+    desk.venue.follow((BTC,), ticks.append)
+    desk.feed.price(BTC, "101")
+    await desk.pass_time(0, 30)
+    assert [str(tick.price) for tick in ticks] == ["101"]
+    assert desk.owns == []
+    desk.venue.follow((), ticks.append)
+    assert desk.feed.followed == frozenset()
+
+
+async def test_without_the_feed_an_own_venue_tells_them_before_a_candle_is_due(desk: Desk) -> None:
+    ticks: list[Tick] = []
+    await desk.start()
+    await desk.sees(999)
+    desk.feed.go()
+    await desk.pass_time(0, 1)
+    await desk.pass_time(0, 5)
+    assert desk.owns == []
+    desk.venue.follow((BTC,), ticks.append)
+    await desk.pass_time(0, 1)
+    await until(lambda: desk.market.live and desk.market.live[0].followed == {BTC})
+    desk.market.price("102")
+    assert [str(tick.price) for tick in ticks] == ["102"]
+    assert desk.feed.followed == frozenset()
+    desk.feed.come()
+    await until(lambda: desk.owns[0].closes and desk.feed.followed == {BTC})
+    desk.feed.price(BTC, "103")
+    assert [str(tick.price) for tick in ticks] == ["102", "103"]
+    await desk.pass_time()
+    await desk.sees(1000)
+    assert desk.seen() == list(range(990, 1001))
+
+
+async def test_a_feed_that_went_has_its_patience_for_prices_too(desk: Desk) -> None:
+    await desk.start()
+    await desk.sees(999)
+    desk.venue.follow((BTC,), lambda _: None)
+    desk.feed.go()
+    await desk.pass_time(0, 1)
+    await desk.pass_time(0, 1)
+    assert desk.owns == []
+    await desk.pass_time(0, 2)
+    await until(lambda: desk.owns)
+
+
+async def test_a_feed_that_tells_no_prices_serves_those_who_want_none(desk: Desk) -> None:
+    await desk.start()
+    await desk.sees(999)
+    desk.feed.tells_prices = False
+    await desk.pass_time(0, 1)
+    assert desk.source == "feed"
+    desk.venue.follow((BTC,), lambda _: None)
+    await desk.pass_time(0, 1)
+    await until(lambda: desk.source == "own" and desk.owns[0].followed == {BTC})
+    desk.venue.follow((), lambda _: None)
+    await until(lambda: desk.source == "feed")
+
+
+async def test_a_feed_in_trouble_is_outwaited_for_prices_too(desk: Desk) -> None:
+    await desk.start()
+    await desk.sees(999)
+    desk.feed.trouble = "no answer"
+    await desk.pass_time(0, 30)
+    assert desk.source == "feed"
+    desk.venue.follow((BTC,), lambda _: None)
+    await desk.pass_time(0, 1)
+    assert desk.source == "feed"
+    await desk.pass_time(0, fallback.TROUBLE_S + 1)
+    await until(lambda: desk.source == "own")
