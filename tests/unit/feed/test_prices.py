@@ -161,9 +161,10 @@ async def test_another_timeframes_stream_takes_over(stage: Stage) -> None:
     stage.want(leaving, *await stage.subscribe(leaving))
     await stage.followed(1)
     stage.want(staying, *await stage.subscribe(staying, frame="5m"))
+    first = stage.following()[0]
     stage.feed.leave(leaving)
-    await until(lambda: len(stage.feed.state()) == 1)
-    await stage.followed(1)
+    await until(lambda: stage.following() and stage.following() != [first])
+    await until(lambda: first.closes)
     stage.market.price("9")
     assert [row[4] for row in staying.prices] == ["9"]
 

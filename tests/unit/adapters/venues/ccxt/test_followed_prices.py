@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from investbot.adapters.venues.ccxt.followed_prices import QUIET_S
 from investbot.adapters.venues.ccxt.price_source import PriceSource
 from investbot.adapters.venues.ccxt.venue import CcxtVenue
 from investbot.domain.facts import Tick
@@ -184,8 +185,12 @@ async def test_a_dropped_socket_is_stood_in_for_at_once_and_comes_back() -> None
     async with opened() as desk:
         desk.follow(BTC)
         await desk.until(lambda: desk.ticks)
-        count = len(desk.ticks)
+        count, dropped_at = len(desk.ticks), desk.clock.seconds
         desk.exchange.admin.streams("drop", channel="market")
+        await until(lambda: desk.venue._prices._lines[BTC].heard_at is None)
+        await desk.venue.poll()
+        await until(lambda: desk.asked() == 1)
+        assert desk.clock.seconds - dropped_at < QUIET_S
         await desk.until(lambda: len(desk.ticks) >= count + 3)
         await desk.until(lambda: desk.health["prices"] == "stream")
 
@@ -210,6 +215,7 @@ async def test_a_price_far_from_the_last_close_is_dropped() -> None:
         before = desk.ticks[0].price
         assert all(tick.price < before * Decimal("1.1") for tick in desk.ticks)
         assert int(desk.health["prices_wild"]) >= 1
+        await desk.until(lambda: desk.ticks[-1].price > before * Decimal("1.5"), 5)  # a close has told the same
 
 
 async def test_a_second_wish_replaces_the_first() -> None:
